@@ -1,0 +1,71 @@
+namespace RollbackConsole.Domain.Access;
+
+/// <summary>The roles of the console. A person may hold several.</summary>
+public static class Role
+{
+    public const string Viewer = "viewer";
+    public const string Support = "support";
+    public const string Responder = "responder";
+    public const string Commander = "commander";
+    public const string Approver = "approver";
+    public const string Admin = "admin";
+
+    public static readonly IReadOnlyList<string> All = [Viewer, Support, Responder, Commander, Approver, Admin];
+}
+
+/// <summary>What a call needs. Pages, hub and API ask for these, never for role names.</summary>
+public enum Permission
+{
+    /// <summary>See incidents, runs, plans and logs: every role.</summary>
+    See,
+    /// <summary>Declare an incident, write notes, ask for a run: responder, commander.</summary>
+    Respond,
+    /// <summary>Take command, pause, abort, retry, confirm, resolve, close: commander.</summary>
+    Command,
+    /// <summary>Decide an approval: approver.</summary>
+    Approve,
+    /// <summary>Change plans and settings of the library: admin.</summary>
+    EditLibrary,
+    /// <summary>Manage accounts and read the audit: admin.</summary>
+    Administer,
+    /// <summary>Send signals from monitoring: responder, commander, admin.</summary>
+    SendSignals,
+    /// <summary>Break the demo target on purpose: commander, admin.</summary>
+    RunDrills,
+}
+
+/// <summary>Whoever acts now, with what they may do, as established by the server on this call.</summary>
+/// <param name="Groups">Names that policies may ask for, such as <c>platform_lead</c>.</param>
+public sealed record Actor(string Id, string Name, IReadOnlyList<string> Roles, IReadOnlyList<string> Groups)
+{
+    public Journal.Person Person => new(Id, Name);
+
+    public bool Can(Permission permission) => Roles.Any(r => Access.Allows(r, permission));
+
+    /// <exception cref="Journal.RefusedException">The actor lacks the permission (403).</exception>
+    public void Require(Permission permission)
+    {
+        if (!Can(permission))
+            throw new Journal.RefusedException(Journal.RefusalKind.Forbidden,
+                $"This needs the role {string.Join(" or ", Access.RolesFor(permission))}; you have {(Roles.Count == 0 ? "none" : string.Join(", ", Roles))}.");
+    }
+}
+
+/// <summary>Which role carries which permission: one table, read by every door.</summary>
+public static class Access
+{
+    public static bool Allows(string role, Permission permission) => RolesFor(permission).Contains(role, StringComparer.Ordinal);
+
+    public static IReadOnlyList<string> RolesFor(Permission permission) => permission switch
+    {
+        Permission.See => Role.All,
+        Permission.Respond => [Role.Responder, Role.Commander],
+        Permission.Command => [Role.Commander],
+        Permission.Approve => [Role.Approver],
+        Permission.EditLibrary => [Role.Admin],
+        Permission.Administer => [Role.Admin],
+        Permission.SendSignals => [Role.Responder, Role.Commander, Role.Admin],
+        Permission.RunDrills => [Role.Commander, Role.Admin],
+        _ => throw new ArgumentOutOfRangeException(nameof(permission), permission, "Unknown permission."),
+    };
+}

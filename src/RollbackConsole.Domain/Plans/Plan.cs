@@ -1,0 +1,46 @@
+using System.Text.Json.Nodes;
+
+namespace RollbackConsole.Domain.Plans;
+
+/// <summary>How deep the change goes that the plan undoes (mission row S0.1).</summary>
+public enum Risk { Additive, Modification, Breaking, Structural }
+
+/// <summary>May a step be repeated after a crash?</summary>
+public enum Effect
+{
+    /// <summary>Running it again does no harm: it runs again.</summary>
+    Idempotent,
+    /// <summary>It must not happen twice: after a crash its outcome is unknown and a person decides.</summary>
+    Once,
+}
+
+/// <summary>What happens when the last attempt of a step fails.</summary>
+public enum OnFailure { Stop, Continue, Recover }
+
+/// <summary>A rollback plan: an immutable version of it is named by the digest of its content.</summary>
+/// <param name="Objective">Recovery time objective: from approval to verified, at the most.</param>
+/// <param name="Downtime">As written: <c>none</c>, or a range such as <c>10m-15m</c>.</param>
+/// <param name="Checks">Steps that verify the result once every other step is done.</param>
+/// <param name="Recovery">Steps of forward recovery.</param>
+public sealed record Plan(
+    string Name, string Title, string? Service, Risk Risk, TimeSpan? Objective, string Downtime,
+    IReadOnlyList<PlanParameter> Parameters, IReadOnlyList<PlanStep> Steps, IReadOnlyList<PlanStep> Checks,
+    string? CheckSuite, IReadOnlyList<PlanStep> Recovery);
+
+public enum ParameterType { Text, Integer, Number, Flag, Choice }
+
+/// <param name="Pattern">A regular expression that the whole value must match.</param>
+public sealed record PlanParameter(
+    string Name, ParameterType Type, bool Required, string? Default, string? Pattern, IReadOnlyList<string> Choices, string Description);
+
+/// <param name="Uses">The step kind, <c>tool/action</c>.</param>
+/// <param name="With">The kind's inputs, not yet rendered.</param>
+/// <param name="Needs">Steps that must be done before; empty for a first step.</param>
+/// <param name="Timeout">Per attempt.</param>
+public sealed record PlanStep(
+    string Id, string Title, string Uses, JsonObject With, IReadOnlyList<string> Needs, TimeSpan Timeout,
+    int Attempts, TimeSpan RetryDelay, Effect Effect, OnFailure OnFailure, JsonObject? Undo);
+
+/// <summary>A stored version of a plan.</summary>
+/// <param name="Version">1, 2, 3 … in the order of import.</param>
+public sealed record PlanVersion(string Name, int Version, string Digest, Plan Plan);

@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using RollbackConsole.Domain.Approvals;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+
+namespace RollbackConsole.Domain.Runs;
+
+public enum RunStatus { AwaitingApproval, Queued, Running, Paused, NeedsDecision, Aborting, Finished }
+
+public enum RunOutcome { Succeeded, Partial, Failed, Aborted, Rejected, Expired }
+
+/// <summary>Failed, error (could not run) and unknown (may or may not have happened) are three different things.</summary>
+public enum StepStatus { Pending, Running, Succeeded, Failed, Error, Unknown, Skipped, Canceled }
+
+/// <summary>One step of a run, as the events tell it.</summary>
+/// <param name="NotBefore">A retry waits until then.</param>
+/// <param name="Settled">A person decided about a failure: it blocks nothing any more.</param>
+public sealed record StepState(PlanStep Step, bool IsCheck)
+{
+    public StepStatus Status { get; init; } = StepStatus.Pending;
+    public int Attempt { get; init; }
+    /// <summary>Attempts that count against the plan's limit; a person's retry starts the count again.</summary>
+    public int AttemptsUsed { get; init; }
+    public DateTimeOffset? FirstStartedAt { get; init; }
+    public DateTimeOffset? StartedAt { get; init; }
+    public DateTimeOffset? FinishedAt { get; init; }
+    public DateTimeOffset? NotBefore { get; init; }
+    public int? ExitCode { get; init; }
+    public string Summary { get; init; } = "";
+    public ImmutableDictionary<string, string> Outputs { get; init; } = ImmutableDictionary<string, string>.Empty;
+    public bool IntegrityDiffers { get; init; }
+    public Person? ConfirmedBy { get; init; }
+    public IReadOnlyList<string> ConfirmedItems { get; init; } = [];
+
+    public bool Failed => Status is StepStatus.Failed or StepStatus.Error or StepStatus.Unknown;
+
+    /// <summary>Later steps may go on past this one.</summary>
+    public bool LetsOthersGoOn => Status is StepStatus.Succeeded or StepStatus.Skipped
+        || (Status is StepStatus.Failed or StepStatus.Error && Step.OnFailure == OnFailure.Continue);
+
+    /// <summary>It went wrong in a way that waits for a person.</summary>
+    public bool Blocks => Failed && !LetsOthersGoOn;
+
+    public bool Done => Status is not (StepStatus.Pending or StepStatus.Running);
+}
+
+/// <summary>A run as its events tell it.</summary>
+public sealed record Run
+{
+    public static readonly Run None = new();
+
+    public string Id { get; init; } = "";
+    public string IncidentId { get; init; } = "";
+    public Plan Plan { get; init; } = null!;
+    public int PlanVersion { get; init; }
+    public string PlanDigest { get; init; } = "";
+    public string Service { get; init; } = "";
+    public string Environment { get; init; } = "";
+    public IReadOnlyDictionary<string, string> Parameters { get; init; } = ImmutableDictionary<string, string>.Empty;
+    public bool DryRun { get; init; }
+    public string Reason { get; init; } = "";
+    public string Digest { get; init; } = "";
+    public IReadOnlyList<ApprovalRequirement> Requirements { get; init; } = [];
+    public ImmutableList<ApprovalGiven> Approvals { get; init; } = [];
+    public ApprovalRefused? RefusedBy { get; init; }
+    public Person? RequestedBy { get; init; }
+    public DateTimeOffset RequestedAt { get; init; }
+    public DateTimeOffset? ApprovedAt { get; init; }
+    public DateTimeOffset? StartedAt { get; init; }
+    public DateTimeOffset? FinishedAt { get; init; }
+    public RunStatus Status { get; init; }
+    public RunOutcome? Outcome { get; init; }
+    public string Summary { get; init; } = "";
+    public string? Node { get; init; }
+    public int Epoch { get; init; }
+    public DecisionNeeded? Decision { get; init; }
+    public ImmutableArray<StepState> Steps { get; init; } = [];
+
+    public bool Exists => Id.Length > 0;
+
+    /// <summary>The engine has work to do, or will have.</summary>
+    public bool Live => Status is RunStatus.Queued or RunStatus.Running or RunStatus.Paused or RunStatus.NeedsDecision or RunStatus.Aborting;
+
+    public StepState? Find(string step) => Steps.FirstOrDefault(s => s.Step.Id == step);
+
+    public static Run Apply(Run s, IEvent e) => e switch
+    {
+        RunRequested r => new Run
+        {
+            Id = r.Id, IncidentId = r.IncidentId, Plan = r.Plan, PlanVersion = r.PlanVersion, PlanDigest = r.PlanDigest,
+            Service = r.Service, Environment = r.Environment, Parameters = r.Parameters, DryRun = r.DryRun, Reason = r.Reason,
+            Digest = r.Digest, Requirements = r.Requirements, RequestedBy = r.By, RequestedAt = r.At,
+            Status = RunStatus.AwaitingApproval, Steps = StepsOf(r.Plan),
+        },
+        ApprovalGiven a => s with { Approvals = s.Approvals.Add(a) },
+        ApprovalRefused a => s with { RefusedBy = a },
+        RunQueued q => s with { Status = RunStatus.Queued, ApprovedAt = q.At },
+        RunLeased l => s with
+        {
+            Node = l.Node, Epoch = l.Epoch, StartedAt = s.StartedAt ?? l.At,
+            Status = s.Status == RunStatus.Queued ? RunStatus.Running : s.Status,
+        },
+        StepStarted t => s.With(t.Step, x => x with
+        {
+            Status = StepStatus.Running, Attempt = t.Attempt, AttemptsUsed = x.AttemptsUsed + 1, StartedAt = t.At, FirstStartedAt = x.FirstStartedAt ?? t.At,
+            FinishedAt = null, NotBefore = null, ExitCode = null, Summary = "", ConfirmedBy = null, ConfirmedItems = [],
+        }),
+        StepFinished f => s.With(f.Step, x => x with
+        {
+            Status = f.Status, FinishedAt = f.At, ExitCode = f.ExitCode, Summary = f.Summary,
+            Outputs = f.Outputs.ToImmutableDictionary(), IntegrityDiffers = f.IntegrityDiffers,
+        }),
+        StepRetryScheduled r => s.With(r.Step, x => x with { Status = StepStatus.Pending, NotBefore = r.NotBefore }),
+        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because }),
+        StepConfirmed c => s.With(c.Step, x => x with { ConfirmedBy = c.By, ConfirmedItems = c.Items }),
+        StepRetryOrdered r => s.Decided(r.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = 0, NotBefore = null }),
+        StepSkipped k => s.Decided(k.Step, x => x with { Status = StepStatus.Skipped, FinishedAt = k.At, Summary = k.Reason }),
+        StepOutcomeSettled o => s.Decided(o.Step, x => x with { Status = o.Status, FinishedAt = o.At, Summary = o.Reason }),
+        RunPaused => s with { Status = RunStatus.Paused },
+        RunResumed => s with { Status = RunStatus.Running },
+        AbortRequested => s with { Status = RunStatus.Aborting },
+        DecisionNeeded d => s with { Status = RunStatus.NeedsDecision, Decision = d },
+        RunFinished f => s with { Status = RunStatus.Finished, Outcome = f.Outcome, Summary = f.Summary, FinishedAt = f.At },
+        _ => throw new InvalidOperationException($"{e.GetType().Name} does not belong to a run."),
+    };
+
+    private static ImmutableArray<StepState> StepsOf(Plan plan)
+    {
+        // Checks verify the whole: they wait for every step of the plan.
+        var all = plan.Steps.Select(s => s.Id).ToList();
+        return [.. plan.Steps.Select(s => new StepState(s, false)),
+            .. plan.Checks.Select(c => new StepState(c with { Needs = [.. all, .. c.Needs] }, true))];
+    }
+
+    private Run With(string step, Func<StepState, StepState> change)
+    {
+        for (var i = 0; i < Steps.Length; i++)
+            if (Steps[i].Step.Id == step) return this with { Steps = Steps.SetItem(i, change(Steps[i])) };
+        throw new InvalidOperationException($"The run {Id} has no step '{step}'.");
+    }
+
+    private Run Decided(string step, Func<StepState, StepState> change)
+    {
+        var next = With(step, change);
+        var stillBlocked = next.Steps.Any(x => x.Blocks);
+        return next with
+        {
+            Decision = stillBlocked ? next.Decision : null,
+            Status = next.Status == RunStatus.NeedsDecision && !stillBlocked ? RunStatus.Running : next.Status,
+        };
+    }
+}

@@ -1,0 +1,57 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+
+namespace RollbackConsole.Domain.Runs;
+
+public abstract record RunCommand(DateTimeOffset At);
+
+public sealed record RequestRun(
+    string Id, string IncidentId, PlanVersion Plan, string Service, string Environment,
+    IReadOnlyDictionary<string, string> Parameters, bool DryRun, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+/// <param name="Digest">What the approver saw; anything else is stale.</param>
+/// <param name="Group">In which capacity; null picks the first requirement that the actor can fill.</param>
+public sealed record DecideApproval(bool Approve, string? Group, string Digest, string Comment, Actor By, DateTimeOffset At) : RunCommand(At);
+
+public sealed record PauseRun(string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+public sealed record ResumeRun(string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+public sealed record AbortRun(string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+public sealed record RetryStep(string Step, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+public sealed record SkipStep(string Step, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+public sealed record ConfirmStep(string Step, IReadOnlyList<string> Items, Person By, DateTimeOffset At) : RunCommand(At);
+
+/// <param name="Status">Succeeded or failed: what a person found out about an unknown outcome.</param>
+public sealed record SettleOutcome(string Step, StepStatus Status, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+
+/// <summary>A node takes the run, for the first time or after another node vanished.</summary>
+public sealed record LeaseRun(string Node, DateTimeOffset At) : RunCommand(At);
+
+/// <summary>Commands of the engine carry the epoch of its lease; an older one is refused.</summary>
+public abstract record EngineCommand(int Epoch, DateTimeOffset At) : RunCommand(At);
+
+/// <summary>Start what may start now; finish when nothing is left.</summary>
+public sealed record AdvanceRun(int Epoch, DateTimeOffset At) : EngineCommand(Epoch, At);
+
+public sealed record FinishStep(int Epoch, string Step, int Attempt, StepResult Result, DateTimeOffset At) : EngineCommand(Epoch, At);
+
+/// <summary>What a step came to.</summary>
+/// <param name="Status">Succeeded, failed, error, unknown or canceled.</param>
+/// <param name="IntegrityDiffers">Data was compared and differs.</param>
+public sealed record StepResult(
+    StepStatus Status, string Summary, int? ExitCode = null, IReadOnlyDictionary<string, string>? Outputs = null, bool IntegrityDiffers = false)
+{
+    public static StepResult Succeeded(string summary, IReadOnlyDictionary<string, string>? outputs = null, int? exitCode = null) =>
+        new(StepStatus.Succeeded, summary, exitCode, outputs);
+
+    public static StepResult Failed(string summary, int? exitCode = null, IReadOnlyDictionary<string, string>? outputs = null) =>
+        new(StepStatus.Failed, summary, exitCode, outputs);
+
+    /// <summary>The step could not be run at all.</summary>
+    public static StepResult Error(string summary) => new(StepStatus.Error, summary);
+}

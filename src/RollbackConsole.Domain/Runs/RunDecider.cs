@@ -1,0 +1,240 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+
+namespace RollbackConsole.Domain.Runs;
+
+/// <summary>Which command is legal in which state of a run, and what it makes happen.</summary>
+public static class RunDecider
+{
+    /// <summary>Steps of one run that may run at once: a rollback that does more in parallel cannot be watched.</summary>
+    public const int MostParallel = 8;
+
+    /// <summary>Characters of a reason or comment.</summary>
+    public const int LongestReason = 2000;
+
+    public static Decision Decide(Run s, RunCommand command) => command switch
+    {
+        RequestRun when s.Exists => Decision.Conflict("This run was requested already."),
+        RequestRun r => Request(r),
+        _ when !s.Exists => Decision.Refuse(RefusalKind.NotFound, "There is no such run."),
+        _ when s.Status == RunStatus.Finished => Decision.Conflict($"This run is finished ({Word(s.Outcome)}); a finished run never changes."),
+        DecideApproval d => Approval(s, d),
+        PauseRun p => s.Status is RunStatus.Running or RunStatus.Queued or RunStatus.NeedsDecision
+            ? Because(p.Reason, new RunPaused(p.Reason, p.By, p.At)) : NotNow(s, "paused"),
+        ResumeRun r => s.Status == RunStatus.Paused ? Because(r.Reason, [new RunResumed(r.Reason, r.By, r.At)]) : NotNow(s, "resumed"),
+        AbortRun a => Abort(s, a),
+        RetryStep r => OnBlocked(s, r.Step, r.Reason, "retried", false, new StepRetryOrdered(r.Step, r.Reason, r.By, r.At)),
+        SkipStep k => OnBlocked(s, k.Step, k.Reason, "skipped", true, new StepSkipped(k.Step, k.Reason, k.By, k.At)),
+        SettleOutcome o => Settle(s, o),
+        ConfirmStep c => Confirm(s, c),
+        LeaseRun l => Lease(s, l),
+        EngineCommand e when e.Epoch != s.Epoch => Decision.Conflict($"The lease under epoch {e.Epoch} is over; epoch {s.Epoch} holds this run."),
+        AdvanceRun a => Decision.Accept(Continue(s, a.At)),
+        FinishStep f => Finish(s, f),
+        _ => throw new InvalidOperationException($"Unknown command {command.GetType().Name}."),
+    };
+
+    /// <summary>Where an approval of <paramref name="group"/> could come from this actor; null when it could not, with the reason.</summary>
+    public static (ApprovalRequirement? Requirement, string? Reason) OpenFor(Run s, Actor by, string? group)
+    {
+        var reason = "Every approval that the policy asks for is there already.";
+        foreach (var requirement in s.Requirements.Where(r => group is null || r.Group == group))
+        {
+            var given = s.Approvals.Where(a => a.Group == requirement.Group).ToList();
+            if (given.Count >= requirement.Count) continue;
+            if (!by.Roles.Contains(requirement.Group, StringComparer.Ordinal) && !by.Groups.Contains(requirement.Group, StringComparer.Ordinal))
+                reason = $"This approval is for {requirement.Group}.";
+            else if (requirement.ExceptRequester && by.Id == s.RequestedBy?.Id)
+                reason = "Nobody approves their own request: another person has to look at it.";
+            else if (s.Approvals.Any(a => a.By.Id == by.Id))
+                reason = "You have approved this run already; another person has to fill the next approval.";
+            else
+                return (requirement, null);
+        }
+        return (null, reason);
+    }
+
+    private static Decision Request(RequestRun r)
+    {
+        if (Reason(r.Reason) is { } bad) return bad;
+        var (values, refusal) = ParameterValues.Bind(r.Plan.Plan, r.Parameters);
+        if (refusal is not null) return Decision.Refuse(refusal.Kind, refusal.Reason, refusal.Field);
+        var digest = RunDigest.Of(r.Plan.Digest, values, r.Service, r.Environment, r.DryRun);
+        var requirements = DefaultPolicy.For(r.Environment, r.DryRun);
+        var requested = new RunRequested(r.Id, r.IncidentId, r.Plan.Plan, r.Plan.Version, r.Plan.Digest, r.Service, r.Environment,
+            values, r.DryRun, r.Reason, digest, requirements, r.By, r.At);
+        return requirements.Count == 0 ? Decision.Accept(requested, new RunQueued(r.At)) : Decision.Accept(requested);
+    }
+
+    private static Decision Approval(Run s, DecideApproval d)
+    {
+        if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to approve.");
+        if (d.Digest != s.Digest)
+            return Decision.Conflict("What you looked at is not what would run now: the digest differs. Look at the run again.");
+        if (d.Comment.Length > LongestReason) return Decision.Refuse(RefusalKind.Invalid, $"The comment has {d.Comment.Length} characters; {LongestReason} are the most.", "comment");
+        var (requirement, reason) = OpenFor(s, d.By, d.Group);
+        if (!d.Approve)
+        {
+            // Saying no is always open to whoever could say yes, and to the requester who thinks again.
+            if (requirement is null && d.By.Id != s.RequestedBy?.Id) return Decision.Refuse(RefusalKind.Forbidden, reason!);
+            if (string.IsNullOrWhiteSpace(d.Comment)) return Decision.Refuse(RefusalKind.Invalid, "Say why, so that the requester knows what to change.", "comment");
+            return Decision.Accept(
+                new ApprovalRefused(requirement?.Group ?? "requester", d.Digest, d.Comment, d.By.Person, d.At),
+                new RunFinished(RunOutcome.Rejected, $"Rejected by {d.By.Name}: {d.Comment}", d.At));
+        }
+        if (requirement is null) return Decision.Refuse(RefusalKind.Forbidden, reason!);
+        var given = new ApprovalGiven(requirement.Group, d.Digest, d.Comment, d.By.Person, d.At);
+        var after = Run.Apply(s, given);
+        var complete = after.Requirements.All(r => after.Approvals.Count(a => a.Group == r.Group) >= r.Count);
+        return complete ? Decision.Accept(given, new RunQueued(d.At)) : Decision.Accept(given);
+    }
+
+    private static Decision Abort(Run s, AbortRun a)
+    {
+        if (Reason(a.Reason) is { } bad) return bad;
+        if (s.Status == RunStatus.Aborting) return Decision.Conflict("This run is being aborted already.");
+        var requested = new AbortRequested(a.Reason, a.By, a.At);
+        // Nobody holds the run yet: it ends here and now.
+        if (s.Status == RunStatus.AwaitingApproval || (s.Status == RunStatus.Queued && s.Epoch == 0))
+            return Decision.Accept(requested, new RunFinished(RunOutcome.Aborted, $"Aborted by {a.By.Name} before it started: {a.Reason}", a.At));
+        return Decision.Accept(requested);
+    }
+
+    private static Decision OnBlocked(Run s, string step, string reason, string word, bool alsoPending, IEvent e)
+    {
+        if (s.Status == RunStatus.AwaitingApproval) return NotNow(s, word);
+        if (s.Find(step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{step}'.");
+        if (s.Status == RunStatus.Aborting) return Decision.Conflict("This run is being aborted.");
+        if (!found.Blocks && !(alsoPending && found.Status == StepStatus.Pending))
+            return Decision.Conflict($"The step '{step}' is {Word(found.Status)}; it cannot be {word} now.");
+        return Because(reason, e);
+    }
+
+    private static Decision Settle(Run s, SettleOutcome o)
+    {
+        if (s.Find(o.Step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{o.Step}'.");
+        if (found.Status != StepStatus.Unknown) return Decision.Conflict($"The outcome of '{o.Step}' is not unknown: it {Word(found.Status)}.");
+        if (o.Status is not (StepStatus.Succeeded or StepStatus.Failed))
+            return Decision.Refuse(RefusalKind.Invalid, "An unknown outcome is settled as succeeded or failed.", "outcome");
+        return Because(o.Reason, new StepOutcomeSettled(o.Step, o.Status, o.Reason, o.By, o.At));
+    }
+
+    private static Decision Confirm(Run s, ConfirmStep c)
+    {
+        if (s.Find(c.Step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{c.Step}'.");
+        if (found.Status != StepStatus.Running || found.Step.Uses != "confirm/checklist")
+            return Decision.Conflict($"The step '{c.Step}' is not waiting for a confirmation.");
+        if (found.ConfirmedBy is { } who) return Decision.Conflict($"{who.Name} has confirmed '{c.Step}' already.");
+        var missing = ChecklistItems(found.Step).Except(c.Items, StringComparer.Ordinal).ToList();
+        return missing.Count > 0
+            ? Decision.Refuse(RefusalKind.Invalid, $"Not ticked yet: {string.Join("; ", missing)}.", "items")
+            : Decision.Accept(new StepConfirmed(c.Step, found.Attempt, c.Items, c.By, c.At));
+    }
+
+    /// <summary>The items that a checklist step asks to be ticked.</summary>
+    public static IReadOnlyList<string> ChecklistItems(PlanStep step) =>
+        step.With["items"] is System.Text.Json.Nodes.JsonArray items ? [.. items.Select(i => i?.ToString() ?? "")] : [];
+
+    private static Decision Lease(Run s, LeaseRun l)
+    {
+        if (!s.Live) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to run.");
+        var events = new List<IEvent> { new RunLeased(l.Node, s.Epoch + 1, l.At) };
+        foreach (var step in s.Steps.Where(x => x.Status == StepStatus.Running))
+        {
+            var because = $"The node {s.Node} stopped while this step was running.";
+            events.Add(step.Step.Effect == Effect.Idempotent
+                ? new StepInterrupted(step.Step.Id, step.Attempt, because + " It is safe to repeat and runs again.", l.At)
+                : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Unknown, null,
+                    because + " It may or may not have taken effect; a person has to find out.", new Dictionary<string, string>(), false, l.At));
+        }
+        return Decision.Accept(events);
+    }
+
+    private static Decision Finish(Run s, FinishStep f)
+    {
+        if (s.Find(f.Step) is not { Status: StepStatus.Running } step || step.Attempt != f.Attempt)
+            return Decision.Conflict($"Attempt {f.Attempt} of '{f.Step}' is not running.");
+        var finished = new StepFinished(f.Step, f.Attempt, f.Result.Status, f.Result.ExitCode, f.Result.Summary,
+            f.Result.Outputs ?? new Dictionary<string, string>(), f.Result.IntegrityDiffers, f.At);
+        var events = new List<IEvent> { finished };
+        if (f.Result.Status is StepStatus.Failed or StepStatus.Error && step.AttemptsUsed < step.Step.Attempts
+            && s.Status is RunStatus.Running or RunStatus.Paused)
+            events.Add(new StepRetryScheduled(f.Step, f.Attempt + 1, f.At + step.Step.RetryDelay, f.At));
+        // The next step starts in the same commit: between the two there is nothing that a crash could lose.
+        events.AddRange(Continue(events.Aggregate(s, Run.Apply), f.At));
+        return Decision.Accept(events);
+    }
+
+    /// <summary>What the engine should do next, from the state alone.</summary>
+    private static List<IEvent> Continue(Run s, DateTimeOffset at)
+    {
+        var events = new List<IEvent>();
+        var running = s.Steps.Count(x => x.Status == StepStatus.Running);
+        if (s.Status == RunStatus.Aborting)
+        {
+            if (running == 0) events.Add(new RunFinished(RunOutcome.Aborted, AbortSummary(s), at));
+            return events;
+        }
+        if (s.Status is not (RunStatus.Running or RunStatus.NeedsDecision)) return events;
+        if (s.Steps.FirstOrDefault(x => x.Blocks) is { } blocked)
+        {
+            // Branches that run may end; nothing new starts until a person has decided.
+            if (running == 0 && s.Status != RunStatus.NeedsDecision)
+                events.Add(new DecisionNeeded(blocked.Step.Id, $"'{blocked.Step.Title}' {Word(blocked.Status)}: {blocked.Summary}", at));
+            return events;
+        }
+        var done = s.Steps.Where(x => x.LetsOthersGoOn).Select(x => x.Step.Id).ToHashSet(StringComparer.Ordinal);
+        foreach (var step in s.Steps.Where(x => x.Status == StepStatus.Pending && x.Step.Needs.All(done.Contains)))
+        {
+            if (running >= MostParallel) break;
+            if (step.NotBefore > at) continue;
+            events.Add(new StepStarted(step.Step.Id, step.Attempt + 1, at));
+            running++;
+        }
+        if (events.Count == 0 && s.Steps.All(x => x.Done)) events.Add(Finished(s, at));
+        return events;
+    }
+
+    private static RunFinished Finished(Run s, DateTimeOffset at)
+    {
+        var bad = s.Steps.Where(x => x.Status != StepStatus.Succeeded).ToList();
+        // Data that differs is never success, and never "partial" either, even when a person went past it.
+        if (s.Steps.FirstOrDefault(x => x.IntegrityDiffers) is { } differs)
+            return new RunFinished(RunOutcome.Failed, $"Data integrity differs ('{differs.Step.Title}'): {differs.Summary}", at);
+        if (bad.Count == 0) return new RunFinished(RunOutcome.Succeeded, $"All {s.Steps.Length} steps succeeded.", at);
+        return new RunFinished(RunOutcome.Partial,
+            $"{s.Steps.Length - bad.Count} of {s.Steps.Length} steps succeeded; {string.Join(", ", bad.Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}.", at);
+    }
+
+    private static string AbortSummary(Run s)
+    {
+        var left = s.Steps.Where(x => x.Status is StepStatus.Pending or StepStatus.Canceled).Select(x => x.Step.Title).ToList();
+        var done = s.Steps.Count(x => x.Status == StepStatus.Succeeded);
+        return $"Aborted after {done} of {s.Steps.Length} steps." + (left.Count == 0 ? "" : $" Not done: {string.Join(", ", left)}.");
+    }
+
+    private static Decision Because(string reason, params IReadOnlyList<IEvent> events) =>
+        Reason(reason) ?? Decision.Accept(events);
+
+    private static Decision? Reason(string reason) =>
+        string.IsNullOrWhiteSpace(reason) ? Decision.Refuse(RefusalKind.Invalid, "A reason is missing.", "reason")
+        : reason.Length > LongestReason ? Decision.Refuse(RefusalKind.Invalid, $"The reason has {reason.Length} characters; {LongestReason} are the most.", "reason")
+        : null;
+
+    private static Decision NotNow(Run s, string word) => Decision.Conflict($"This run is {Word(s.Status)}; it cannot be {word} now.");
+
+    private static string Word<T>(T value) => value switch
+    {
+        RunStatus.AwaitingApproval => "awaiting approval",
+        RunStatus.NeedsDecision => "waiting for a decision",
+        StepStatus.Error => "could not run",
+        StepStatus.Unknown => "has an unknown outcome",
+        StepStatus.Skipped => "was skipped",
+        StepStatus.Canceled => "was canceled",
+        StepStatus.Running => "running",
+        null => "unknown",
+        _ => value.ToString()!.ToLowerInvariant(),
+    };
+}

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using Npgsql;
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Store.Journal;
+
+namespace RollbackConsole.Engine.Journal;
+
+/// <summary>A row of an incident's timeline.</summary>
+/// <param name="Actor">The name of whoever acted.</param>
+/// <param name="Data">The event as it was journaled.</param>
+public sealed record TimelineRow(long Position, DateTimeOffset At, string Actor, string Kind, string Summary, JsonElement Data, string? Run);
+
+/// <summary>An incident's story: its own events and those of its runs, in commit order.</summary>
+public sealed class Timeline(NpgsqlDataSource source)
+{
+    /// <summary>Rows after a position, oldest first.</summary>
+    public async Task<IReadOnlyList<TimelineRow>> Read(Actor actor, string incidentId, long after, int limit, CancellationToken ct = default)
+    {
+        actor.Require(Permission.See);
+        await using var command = source.CreateCommand("""
+            select position, stream, version, at, actor, kind, data::text, hash from journal
+            where position > $2 and (stream = 'incident/' || $1 or stream in (select 'run/' || id from runs where incident_id = $1))
+            order by position limit $3
+            """);
+        command.Parameters.AddWithValue(incidentId);
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(limit);
+        var rows = new List<TimelineRow>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            rows.Add(Row(new JournalEntry(reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2), reader.GetFieldValue<DateTimeOffset>(3),
+                reader.GetString(4), reader.GetString(5), reader.GetString(6), reader.GetString(7))));
+        return rows;
+    }
+
+    public static TimelineRow Row(JournalEntry entry)
+    {
+        var (actor, summary) = Describe(entry.Event);
+        var data = JsonDocument.Parse(entry.Data).RootElement.Clone();
+        return new TimelineRow(entry.Position, entry.At, actor ?? (entry.Actor == Person.Console.Id ? Person.Console.Name : entry.Actor), entry.Kind, summary, data,
+            entry.Stream.StartsWith("run/", StringComparison.Ordinal) ? entry.Stream[4..] : null);
+    }
+
+    /// <summary>One sentence for each kind of event. A kind without a sentence is a fault of this file, and says so.</summary>
+    public static (string? Actor, string Summary) Describe(IEvent e) => e switch
+    {
+        IncidentDeclared d => (d.By.Name, $"Declared incident {d.Number}: {d.Title}"),
+        IncidentClassified c => (c.By.Name, $"Severity {Lower(c.Severity)}, decide by {c.DecideBy:HH:mm} UTC" + (c.Rules.Count > 0 ? $": {c.Rules[0].Because}" : "") + (c.Reason is null ? "" : $" ({c.Reason})")),
+        CommanderAssigned c => (c.By.Name, $"{c.Commander.Name} has command"),
+        NoteAdded n => (n.By.Name, n.Text),
+        RunLinked r => (r.By.Name, r.Summary),
+        IncidentResolved r => (r.By.Name, "Resolved" + (string.IsNullOrWhiteSpace(r.Summary) ? "" : $": {r.Summary}")),
+        IncidentClosed c => (c.By.Name, "Closed"),
+        RunRequested r => (r.By.Name, $"Requested {(r.DryRun ? "a dry run of " : "")}'{r.Plan.Title}' (version {r.PlanVersion}): {r.Reason}"),
+        ApprovalGiven a => (a.By.Name, $"Approved as {a.Group}" + (a.Comment.Length > 0 ? $": {a.Comment}" : "")),
+        ApprovalRefused a => (a.By.Name, $"Rejected: {a.Comment}"),
+        RunQueued => (null, "Queued: every approval that the policy asks for is there"),
+        RunLeased l => (null, $"{l.Node} works on the run (epoch {l.Epoch})"),
+        StepStarted s => (null, $"Step '{s.Step}' started" + (s.Attempt > 1 ? $", attempt {s.Attempt}" : "")),
+        StepFinished f => (null, $"Step '{f.Step}' {Word(f.Status)}: {f.Summary}"),
+        StepRetryScheduled r => (null, $"Step '{r.Step}' is tried again at {r.NotBefore:HH:mm:ss} UTC, attempt {r.NextAttempt}"),
+        StepInterrupted i => (null, $"Step '{i.Step}' was interrupted: {i.Because}"),
+        StepConfirmed c => (c.By.Name, $"Confirmed '{c.Step}': {string.Join("; ", c.Items)}"),
+        StepRetryOrdered r => (r.By.Name, $"Ordered '{r.Step}' to be tried again: {r.Reason}"),
+        StepSkipped k => (k.By.Name, $"Skipped '{k.Step}': {k.Reason}"),
+        StepOutcomeSettled o => (o.By.Name, $"Settled '{o.Step}' as {Word(o.Status)}: {o.Reason}"),
+        RunPaused p => (p.By.Name, $"Paused: {p.Reason}"),
+        RunResumed r => (r.By.Name, $"Resumed: {r.Reason}"),
+        AbortRequested a => (a.By.Name, $"Aborted: {a.Reason}"),
+        DecisionNeeded d => (null, $"Needs a decision: {d.Because}"),
+        RunFinished f => (null, $"Finished, {Lower(f.Outcome)}: {f.Summary}"),
+        PlanVersionAdded p => (p.By.Name, $"Added version {p.Version} of plan {p.Name}"),
+        AccountCreated a => (a.By.Name, $"Created the account {a.Name} ({string.Join(", ", a.Roles)})"),
+        TokenCreated t => (t.By.Name, $"Created the token {t.Name} ({string.Join(", ", t.Roles)})"),
+        SignedIn s => (s.Name, $"Signed in from {s.From}"),
+        SignInFailed s => (s.Name, $"Could not sign in from {s.From}: {s.Because}"),
+        SignedOut s => (s.Name, "Signed out"),
+        DrillStarted d => (d.By.Name, $"Started the drill '{d.Title}'"),
+        DrillFinished d => (null, $"The drill {(d.Succeeded ? "is done" : "failed")}: {d.Summary}"),
+        _ => throw new InvalidOperationException($"The timeline has no sentence for {e.GetType().Name}."),
+    };
+
+    private static string Word(StepStatus status) => status switch
+    {
+        StepStatus.Error => "could not run",
+        StepStatus.Unknown => "has an unknown outcome",
+        StepStatus.Canceled => "was canceled",
+        _ => Lower(status),
+    };
+
+    private static string Lower<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,66 @@
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Engine.Runs;
+using RollbackConsole.Steps;
+using RollbackConsole.Steps.Running;
+using RollbackConsole.Steps.Secrets;
+
+namespace RollbackConsole.Engine.Plans;
+
+/// <summary>What one step would do, in sentences.</summary>
+public sealed record StepPreview(
+    string Id, string Title, string Uses, Effect Effect, bool Destructive, OnFailure OnFailure, TimeSpan Timeout, int Attempts,
+    IReadOnlyList<string> Needs, bool IsCheck, IReadOnlyList<string> Does, string? Problem);
+
+/// <summary>Shows exactly what would run, with what, where, without doing it.</summary>
+public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask mask, EngineFolders folders, TimeProvider time)
+{
+    /// <exception cref="RefusedException">The parameters do not fit the plan.</exception>
+    public async Task<IReadOnlyList<StepPreview>> Of(
+        Plan plan, IReadOnlyDictionary<string, string> parameters, string service, string environment, Incident incident, string runId, string reason, CancellationToken ct)
+    {
+        var (values, refusal) = ParameterValues.Bind(plan, parameters);
+        if (refusal is not null) throw new RefusedException(refusal);
+        var steps = plan.Steps.Select(s => (Step: s, IsCheck: false)).Concat(plan.Checks.Select(c => (Step: c, IsCheck: true))).ToList();
+        // Outputs do not exist yet: they show under their name.
+        var outputs = steps.SelectMany(s => TemplateReferences.In(s.Step.With.ToJsonString())).Where(r => r.StartsWith("steps.", StringComparison.Ordinal))
+            .Select(r => r.Split('.')).Where(p => p.Length == 4).GroupBy(p => p[1].Trim('[', ']'), StringComparer.Ordinal)
+            .Select(g => (g.Key, (IReadOnlyDictionary<string, string>)g.Select(p => p[3]).Distinct(StringComparer.Ordinal).ToDictionary(n => n, n => $"‹{n} of {g.Key}›", StringComparer.Ordinal)));
+        var directory = folders.RunPath(runId);
+        var context = Templates.Context(values, service, environment, incident, runId, directory, reason, outputs);
+        var previews = new List<StepPreview>();
+        foreach (var (step, isCheck) in steps)
+        {
+            var kind = kinds.Find(step.Uses);
+            var (does, problem) = await Describe(kind, step, values, context, runId, directory, ct);
+            previews.Add(new StepPreview(step.Id, step.Title, step.Uses, step.Effect, kind?.Schema.Destructive ?? false, step.OnFailure, step.Timeout,
+                step.Attempts, step.Needs, isCheck, [.. does.Select(mask.Clean)], problem is null ? null : mask.Clean(problem)));
+        }
+        return previews;
+    }
+
+    private async Task<(IReadOnlyList<string> Does, string? Problem)> Describe(
+        IStepKind? kind, PlanStep step, IReadOnlyDictionary<string, string> values, object context, string runId, string directory, CancellationToken ct)
+    {
+        if (kind is null) return ([], $"This console has no step kind '{step.Uses}'.");
+        try
+        {
+            var with = new Inputs(templates.Render(step.With, kind.Schema, context), secrets: null);
+            var call = new StepCall(runId, step, 1, with, directory, NoLog.Instance, values, time.GetUtcNow(), Task.FromCanceled<StepConfirmed>(new(true)));
+            return (await kind.Preview(call, ct), null);
+        }
+        catch (StepInputException e)
+        {
+            return ([], e.Message);
+        }
+    }
+
+    private sealed class NoLog : IStepLog
+    {
+        public static readonly NoLog Instance = new();
+
+        public ValueTask Write(string stream, string text) => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using RollbackConsole.Steps.Secrets;
+using RollbackConsole.Store.Journal;
+using RollbackConsole.Store.Runs;
+
+namespace RollbackConsole.Engine.Runs;
+
+/// <summary>Works on a run from lease to end: asks the decider what is next, does it, appends, repeats.
+/// Everything that it knows is in the journal; a node that dies here leaves nothing that another cannot read.</summary>
+public sealed class RunExecutor(
+    EventJournal journal, RunLeases leases, LogLines lines, ChangeFeed feed, StepRunner steps, SecretMask mask,
+    EngineFolders folders, IOptions<EngineOptions> options, TimeProvider time, ILogger<RunExecutor> log)
+{
+    private readonly RunSession.Parts _parts = new(journal, lines, feed, steps, mask, folders, options.Value, time, log);
+    private readonly ConcurrentDictionary<string, bool> _held = new(StringComparer.Ordinal);
+
+    /// <summary>Takes the run if it is free and works on it until it is finished, lost, or this node stops.</summary>
+    public async Task Execute(string runId, CancellationToken shutdown)
+    {
+        if (!_held.TryAdd(runId, true)) return;
+        try
+        {
+            var loaded = await journal.Load(Streams.Runs, runId, shutdown);
+            if (!loaded.State.Live || !await leases.TryTake(runId, folders.Node, loaded.State.Epoch + 1, options.Value.LeaseLength, shutdown)) return;
+            var epoch = loaded.State.Epoch + 1;
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
+            var renewing = Renew(runId, epoch, stop);
+            try
+            {
+                await new RunSession(_parts, runId, epoch, stop.Token).Work(loaded);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                log.LogInformation("Run {Run} was let go under epoch {Epoch}", runId, epoch);
+            }
+            catch (LeaseLostException e)
+            {
+                log.LogWarning("{Reason}", e.Message);
+            }
+            finally
+            {
+                await stop.CancelAsync();
+                await renewing;
+                await Release(runId, epoch);
+            }
+        }
+        finally
+        {
+            _held.TryRemove(runId, out _);
+        }
+    }
+
+    private async Task Renew(string runId, int epoch, CancellationTokenSource stop)
+    {
+        var length = options.Value.LeaseLength;
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(length / 3, time, stop.Token);
+                try
+                {
+                    if (await leases.Renew(runId, epoch, length, stop.Token)) continue;
+                    log.LogWarning("The lease on run {Run} under epoch {Epoch} was lost", runId, epoch);
+                    await stop.CancelAsync();
+                    return;
+                }
+                catch (NpgsqlException e)
+                {
+                    // While PostgreSQL is away no other node can take the lease either; whoever comes back first decides.
+                    log.LogWarning("The lease on run {Run} could not be renewed: {Reason}", runId, e.Message);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The run is over, or this node stops.
+        }
+    }
+
+    private async Task Release(string runId, int epoch)
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            await leases.Release(runId, epoch, patience.Token);
+        }
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
+        {
+            log.LogWarning("The lease on run {Run} could not be released and will run out: {Reason}", runId, e.Message);
+        }
+    }
+}

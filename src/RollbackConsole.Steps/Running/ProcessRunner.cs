@@ -1,0 +1,172 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using RollbackConsole.Steps.Secrets;
+
+namespace RollbackConsole.Steps.Running;
+
+/// <summary>What to start: an argument vector and an environment, never a shell line.</summary>
+public sealed record ProcessSpec(IReadOnlyList<string> Arguments, string Directory, IReadOnlyDictionary<string, string> Environment)
+{
+    /// <summary>Written to standard input, then closed.</summary>
+    public Func<Stream, CancellationToken, Task>? Input { get; init; }
+
+    /// <summary>Reads standard output instead of the log.</summary>
+    public Func<Stream, CancellationToken, Task>? Output { get; init; }
+}
+
+/// <summary>Starts a step's process, streams its lines, and ends it with all its children when the step is cancelled.</summary>
+public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
+{
+    /// <summary>Marks every descendant, so that one that left its parent is found and ended as well.</summary>
+    private const string Marker = "ROLLBACK_CONSOLE_ATTEMPT";
+
+    /// <summary>A child that was left running on purpose holds the pipe open; its parent's step is over all the same.</summary>
+    private static readonly TimeSpan AfterExit = TimeSpan.FromMilliseconds(500);
+
+    private static readonly string[] Inherited = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"];
+
+    /// <summary>The exit code; 128 + n when signal n ended the process.</summary>
+    /// <exception cref="StepInputException">The program cannot be started.</exception>
+    public async Task<int> Run(StepCall call, ProcessSpec spec, CancellationToken ct)
+    {
+        var mark = $"{call.RunId}/{call.Step.Id}/{call.Attempt}/{Guid.NewGuid():N}";
+        using var process = Start(spec, call, mark);
+        var pump = new LinePump(call.Log, mask);
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var output = spec.Output is { } reader ? reader(process.StandardOutput.BaseStream, reading.Token) : pump.Run(process.StandardOutput.BaseStream, "out", reading.Token);
+        var errors = pump.Run(process.StandardError.BaseStream, "err", reading.Token);
+        var input = Feed(process, spec, reading.Token);
+        try
+        {
+            await process.WaitForExitAsync(ct);
+            var streams = Task.WhenAll(output, errors);
+            if (await Task.WhenAny(streams, Task.Delay(AfterExit, time, ct)) != streams)
+            {
+                ct.ThrowIfCancellationRequested();
+                await call.Log.Write("console", "The process ended but left children behind that keep its output open; they go on, their output is not read any more.");
+                await reading.CancelAsync();
+            }
+            await Quietly(streams, reading.Token);
+            await Quietly(input, reading.Token);
+            return process.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            await KillAll(process, mark);
+            await reading.CancelAsync();
+            await Quietly(Task.WhenAll(output, errors, input), reading.Token);
+            throw;
+        }
+    }
+
+    private static Process Start(ProcessSpec spec, StepCall call, string mark)
+    {
+        var start = new ProcessStartInfo(spec.Arguments[0])
+        {
+            WorkingDirectory = spec.Directory, UseShellExecute = false,
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
+        foreach (var argument in spec.Arguments.Skip(1)) start.ArgumentList.Add(argument);
+        // A clean environment: what the console knows (connection strings, tokens) is not the step's business.
+        var own = Inherited.Select(n => (n, Environment.GetEnvironmentVariable(n))).ToList();
+        start.Environment.Clear();
+        foreach (var (name, value) in own)
+            if (value is not null) start.Environment[name] = value;
+        start.Environment["ROLLBACK_CONSOLE_RUN"] = call.RunId;
+        start.Environment["ROLLBACK_CONSOLE_STEP"] = call.Step.Id;
+        start.Environment[Marker] = mark;
+        foreach (var (name, value) in spec.Environment) start.Environment[name] = value;
+        try
+        {
+            return Process.Start(start) ?? throw new StepInputException($"{spec.Arguments[0]} could not be started.");
+        }
+        catch (Exception e) when (e is Win32Exception or ArgumentException or DirectoryNotFoundException)
+        {
+            throw new StepInputException($"'{spec.Arguments[0]}' could not be started in {spec.Directory}: {e.Message}");
+        }
+    }
+
+    private static async Task Feed(Process process, ProcessSpec spec, CancellationToken ct)
+    {
+        try
+        {
+            if (spec.Input is { } write) await write(process.StandardInput.BaseStream, ct);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // The process closed its input or ended; its exit code tells the story.
+        }
+    }
+
+    private static async Task Quietly(Task task, CancellationToken ended)
+    {
+        try
+        {
+            await task.WaitAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            // We stopped reading ourselves.
+        }
+        catch (TimeoutException) when (ended.IsCancellationRequested)
+        {
+            // A pipe read that cannot be cancelled ends with the process's last child.
+        }
+    }
+
+    private static async Task KillAll(Process process, string mark)
+    {
+        Kill(process);
+        // Twice: a child may fork between the look and the kill.
+        for (var round = 0; round < 2; round++)
+        {
+            foreach (var id in Marked(mark))
+            {
+                try
+                {
+                    using var child = Process.GetProcessById(id);
+                    child.Kill();
+                }
+                catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
+                {
+                    // It ended by itself in the meantime.
+                }
+            }
+        }
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        await process.WaitForExitAsync(patience.Token);
+    }
+
+    private static void Kill(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception or AggregateException)
+        {
+            // It ended by itself in the meantime.
+        }
+    }
+
+    private static IEnumerable<int> Marked(string mark)
+    {
+        var wanted = System.Text.Encoding.UTF8.GetBytes($"{Marker}={mark}");
+        foreach (var folder in System.IO.Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), out var id)) continue;
+            byte[] environment;
+            try
+            {
+                environment = File.ReadAllBytes(Path.Combine(folder, "environ"));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Gone already, or another user's: not ours either way.
+                continue;
+            }
+            if (environment.AsSpan().IndexOf(wanted) >= 0) yield return id;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using System.Text;
+
+namespace RollbackConsole.Steps.Secrets;
+
+/// <summary>Takes the values of known secrets out of texts before they are stored or shown.</summary>
+public sealed class SecretMask
+{
+    public const string Shown = "•••";
+
+    /// <summary>Shorter values would blank out ordinary words and tell more than they hide.</summary>
+    public const int Shortest = 4;
+
+    /// <summary>Longest first, so that a secret which contains another goes as a whole.</summary>
+    private ImmutableList<string> _values = [];
+
+    /// <summary>Knows a value, also in base64, from now on.</summary>
+    public void Add(string secret)
+    {
+        if (secret.Length < Shortest) return;
+        foreach (var value in (string[])[secret, Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)).TrimEnd('=')])
+            ImmutableInterlocked.Update(ref _values, list => list.Contains(value) ? list : list.Add(value).Sort((a, b) => b.Length - a.Length));
+    }
+
+    public string Clean(string text)
+    {
+        foreach (var value in _values)
+            if (text.Contains(value, StringComparison.Ordinal)) text = text.Replace(value, Shown, StringComparison.Ordinal);
+        return text;
+    }
+
+    /// <summary>Where a long text may be cut, at or before <paramref name="at"/>, so that no secret is split and slips through in halves.</summary>
+    public int SafeCut(string text, int at)
+    {
+        foreach (var value in _values)
+        {
+            var from = Math.Max(0, at - value.Length + 1);
+            var length = Math.Min(text.Length, at + value.Length - 1) - from;
+            var found = length > 0 ? text.IndexOf(value, from, length, StringComparison.Ordinal) : -1;
+            if (found > 0 && found < at) at = found;
+        }
+        return at;
+    }
+}

@@ -1,0 +1,115 @@
+using Npgsql;
+using NpgsqlTypes;
+using RollbackConsole.Domain.Journal;
+
+namespace RollbackConsole.Store.Journal;
+
+/// <summary>A stream's state with the version it was folded from.</summary>
+public sealed record Loaded<TState>(TState State, int Version);
+
+/// <summary>A journal row.</summary>
+public sealed record JournalEntry(long Position, string Stream, int Version, DateTimeOffset At, string Actor, string Kind, string Data, string Hash)
+{
+    public IEvent Event => EventKinds.FromJson(Kind, Data);
+}
+
+/// <summary>Somebody else appended to the stream first.</summary>
+public sealed class VersionConflictException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>The append-only journal. Everything that changes goes through here.</summary>
+public sealed class EventJournal(NpgsqlDataSource source)
+{
+    /// <summary>A command meets a conflict only while others append to the very same stream; ten in a row are a fault.</summary>
+    private const int MostTries = 10;
+
+    private const string VersionConflict = "RC001";
+
+    public NpgsqlDataSource Source => source;
+
+    public async Task<Loaded<TState>> Load<TState>(StreamKind<TState> kind, string id, CancellationToken ct = default) =>
+        await Catch(kind, id, new Loaded<TState>(kind.None, 0), ct);
+
+    /// <summary>The state after whatever was appended since <paramref name="from"/>.</summary>
+    public async Task<Loaded<TState>> Catch<TState>(StreamKind<TState> kind, string id, Loaded<TState> from, CancellationToken ct = default)
+    {
+        var (state, version) = from;
+        await using var command = source.CreateCommand("select version, kind, data::text from journal where stream = $1 and version > $2 order by version");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind.Stream(id) });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = version });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            version = reader.GetInt32(0);
+            state = kind.Apply(state, EventKinds.FromJson(reader.GetString(1), reader.GetString(2)));
+        }
+        return new Loaded<TState>(state, version);
+    }
+
+    /// <summary>Appends the events and writes the read model, all in one transaction and one round trip.</summary>
+    /// <exception cref="VersionConflictException">The stream is not at the version it was loaded at; nothing was written.</exception>
+    public async Task<Loaded<TState>> Append<TState>(
+        StreamKind<TState> kind, string id, Loaded<TState> at, IReadOnlyList<IEvent> events, Person actor, DateTimeOffset time, CancellationToken ct = default)
+    {
+        if (events.Count == 0) return at;
+        var next = events.Aggregate(at.State, kind.Apply);
+        // A batch without an explicit transaction is one implicit transaction: all of it, or nothing.
+        await using var batch = source.CreateBatch();
+        var append = new NpgsqlBatchCommand("select journal_append($1, $2, $3, $4, $5, $6)");
+        append.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind.Stream(id) });
+        append.Parameters.Add(new NpgsqlParameter<int> { TypedValue = at.Version });
+        append.Parameters.Add(new NpgsqlParameter<string> { TypedValue = actor.Id });
+        append.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = time.ToUniversalTime() });
+        append.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. events.Select(EventKinds.KindOf)] });
+        append.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. events.Select(e => JsonText.WithoutZero(EventKinds.ToJson(e)))], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        batch.BatchCommands.Add(append);
+        foreach (var command in kind.Project(next, events)) batch.BatchCommands.Add(command);
+        try
+        {
+            await batch.ExecuteNonQueryAsync(ct);
+        }
+        catch (PostgresException e) when (e.SqlState == VersionConflict)
+        {
+            throw new VersionConflictException(e.MessageText, e);
+        }
+        return new Loaded<TState>(next, at.Version + events.Count);
+    }
+
+    /// <summary>Loads, decides, appends; decides anew when somebody else was quicker.</summary>
+    /// <exception cref="RefusedException">The decider refused the command.</exception>
+    public async Task<Loaded<TState>> Execute<TState>(
+        StreamKind<TState> kind, string id, Func<TState, Decision> decide, Person actor, DateTimeOffset time, CancellationToken ct = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var loaded = await Load(kind, id, ct);
+            var decision = decide(loaded.State);
+            if (decision.Refusal is { } refusal) throw new RefusedException(refusal);
+            try
+            {
+                return await Append(kind, id, loaded, decision.Events, actor, time, ct);
+            }
+            catch (VersionConflictException) when (attempt < MostTries)
+            {
+                // Decided on a state that is gone: look again.
+            }
+        }
+    }
+
+    /// <summary>Rows after a position, in commit order. <paramref name="stream"/> null means all streams.</summary>
+    public async Task<IReadOnlyList<JournalEntry>> Read(long after, int limit, string? stream = null, CancellationToken ct = default)
+    {
+        await using var command = source.CreateCommand($"""
+            select position, stream, version, at, actor, kind, data::text, hash from journal
+            where position > $1 {(stream is null ? "" : "and stream = $3")} order by position limit $2
+            """);
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(limit);
+        if (stream is not null) command.Parameters.AddWithValue(stream);
+        var entries = new List<JournalEntry>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            entries.Add(new(reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2), reader.GetFieldValue<DateTimeOffset>(3),
+                reader.GetString(4), reader.GetString(5), reader.GetString(6), reader.GetString(7)));
+        return entries;
+    }
+}

@@ -1,0 +1,48 @@
+using Npgsql;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Store.Journal;
+
+namespace RollbackConsole.Store.Runs;
+
+/// <summary>A run as lists show it.</summary>
+public sealed record RunRow(
+    string Id, string IncidentId, string Plan, int PlanVersion, string Title, string Service, string Environment, bool DryRun, RunStatus Status,
+    RunOutcome? Outcome, string Summary, string RequestedBy, DateTimeOffset RequestedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt,
+    int Steps, int StepsDone, string? Node);
+
+/// <summary>The read model of runs.</summary>
+public sealed class RunRows(NpgsqlDataSource source)
+{
+    private const string Columns = """
+        id, incident_id, plan, plan_version, title, service, environment, dry_run, status, outcome, summary, requested_by, requested_at,
+        started_at, finished_at, steps, steps_done, node
+        """;
+
+    internal static NpgsqlBatchCommand Upsert(Run s) => Sql.Batch($"""
+        insert into runs ({Columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        on conflict (id) do update set status = excluded.status, outcome = excluded.outcome, summary = excluded.summary, started_at = excluded.started_at,
+            finished_at = excluded.finished_at, steps_done = excluded.steps_done, node = excluded.node
+        """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
+        s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
+        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node);
+
+    public Task<List<RunRow>> OfIncident(string incident, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from runs where incident_id = $1 order by requested_at desc limit 500", incident).List(Read, ct);
+
+    public Task<List<RunRow>> AwaitingApproval(CancellationToken ct = default) =>
+        source.Command($"select {Columns} from runs where status = 'awaitingApproval' order by requested_at limit 500").List(Read, ct);
+
+    public Task<List<RunRow>> Recent(int limit, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from runs order by requested_at desc limit $1", limit).List(Read, ct);
+
+    /// <summary>Approved, unfinished runs that no living node holds, by the database's clock.</summary>
+    public Task<List<string>> Unheld(CancellationToken ct = default) => source.Command("""
+        select r.id from runs r left join run_leases l on l.run_id = r.id
+        where r.status not in ('awaitingApproval', 'finished') and (l.run_id is null or l.expires_at < now()) order by r.requested_at limit 100
+        """).List(r => r.GetString(0), ct);
+
+    private static RunRow Read(NpgsqlDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt32(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetBoolean(7),
+        Sql.Parse<RunStatus>(r.GetString(8)), r.TextOrNull(9) is { } o ? Sql.Parse<RunOutcome>(o) : null, r.GetString(10), r.GetString(11),
+        r.GetFieldValue<DateTimeOffset>(12), r.TimeOrNull(13), r.TimeOrNull(14), r.GetInt32(15), r.GetInt32(16), r.TextOrNull(17));
+}

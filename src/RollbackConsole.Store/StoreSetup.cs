@@ -1,0 +1,41 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using RollbackConsole.Store.Access;
+using RollbackConsole.Store.Incidents;
+using RollbackConsole.Store.Journal;
+using RollbackConsole.Store.Plans;
+using RollbackConsole.Store.Runs;
+using RollbackConsole.Store.Signals;
+
+namespace RollbackConsole.Store;
+
+public static class StoreSetup
+{
+    public static IServiceCollection AddStore(this IServiceCollection services, string connectionString)
+    {
+        services.AddSingleton(_ => Connect(connectionString));
+        services.AddDbContext<AccountsDb>((s, o) => o.UseNpgsql(s.GetRequiredService<NpgsqlDataSource>()));
+        services.AddSingleton<EventJournal>().AddSingleton<IncidentRows>().AddSingleton<PlanRows>().AddSingleton<RunRows>()
+            .AddSingleton<RunLeases>().AddSingleton<LogLines>().AddSingleton<MetricPoints>().AddSingleton<ApiTokens>()
+            .AddSingleton<KeyRing>().AddSingleton<IdempotencyKeys>().AddSingleton<ChangeFeed>();
+        services.AddHostedService(s => s.GetRequiredService<ChangeFeed>());
+        return services;
+    }
+
+    /// <summary>Statements are prepared once they repeat: the engine sends the same few thousands of times.</summary>
+    public static NpgsqlDataSource Connect(string connectionString)
+    {
+        var builder = new NpgsqlDataSourceBuilder(connectionString);
+        builder.ConnectionStringBuilder.MaxAutoPrepare = 50;
+        builder.ConnectionStringBuilder.ApplicationName ??= "rollback-console";
+        return builder.Build();
+    }
+
+    /// <summary>Brings the schema up to date; several nodes may try at once, EF's lock lets one through.</summary>
+    public static async Task Migrate(NpgsqlDataSource source, CancellationToken ct)
+    {
+        await using var db = new AccountsDb(new DbContextOptionsBuilder<AccountsDb>().UseNpgsql(source).Options);
+        await db.Database.MigrateAsync(ct);
+    }
+}
