@@ -24,10 +24,11 @@ public static class EngineSetup
     /// <summary>The background work on Quartz, clustered on PostgreSQL.</summary>
     public static IServiceCollection AddEngineJobs(this IServiceCollection services, int mostRuns)
     {
-        services.AddQuartz("rollback-console", q =>
+        services.AddQuartz(q =>
         {
             q.ConfigureScheduler(o =>
             {
+                o.InstanceName = "rollback-console";
                 o.GenerateInstanceId = true;
                 o.ShutdownJobInterruption = ShutdownJobInterruption.Always;
             });
@@ -45,7 +46,7 @@ public static class EngineSetup
                 });
             });
         });
-        services.AddQuartzHostedService("rollback-console", o => o.WaitForJobsToComplete = true);
+        services.AddQuartzHostedService(o => o.WaitForJobsToComplete = true);
         services.AddSingleton<IRunJobs, QuartzRunJobs>();
         services.AddHostedService<RunReconciler>();
         services.AddHostedService<PointRetention>();

@@ -75,6 +75,7 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
         start.Environment["ROLLBACK_CONSOLE_RUN"] = call.RunId;
         start.Environment["ROLLBACK_CONSOLE_STEP"] = call.Step.Id;
         start.Environment[Marker] = mark;
+        start.Environment[StepOutputs.Variable] = StepOutputs.File(call);
         foreach (var (name, value) in spec.Environment) start.Environment[name] = value;
         try
         {

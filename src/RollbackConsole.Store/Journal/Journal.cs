@@ -10,6 +10,7 @@ public sealed record Loaded<TState>(TState State, int Version);
 /// <summary>A journal row.</summary>
 public sealed record JournalEntry(long Position, string Stream, int Version, DateTimeOffset At, string Actor, string Kind, string Data, string Hash)
 {
+    [System.Text.Json.Serialization.JsonIgnore]
     public IEvent Event => EventKinds.FromJson(Kind, Data);
 }
 
@@ -93,6 +94,33 @@ public sealed class EventJournal(NpgsqlDataSource source)
                 // Decided on a state that is gone: look again.
             }
         }
+    }
+
+    /// <summary>Appends to a stream that is a record only: there is no state to decide on, so the place is all that must be found.</summary>
+    public async Task Record(StreamKind<int> kind, string id, IEvent e, Person actor, DateTimeOffset time, CancellationToken ct = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            await using var command = source.CreateCommand("select coalesce(max(version), 0) from journal where stream = $1");
+            command.Parameters.AddWithValue(kind.Stream(id));
+            var version = (int)(await command.ExecuteScalarAsync(ct))!;
+            try
+            {
+                await Append(kind, id, new Loaded<int>(version, version), [e], actor, time, ct);
+                return;
+            }
+            catch (VersionConflictException) when (attempt < MostTries)
+            {
+                // Somebody else recorded at the same moment; take the next place.
+            }
+        }
+    }
+
+    /// <summary>The newest position; 0 while nothing has happened.</summary>
+    public async Task<long> LastPosition(CancellationToken ct = default)
+    {
+        await using var command = source.CreateCommand("select coalesce(max(position), 0) from journal");
+        return (long)(await command.ExecuteScalarAsync(ct))!;
     }
 
     /// <summary>Rows after a position, in commit order. <paramref name="stream"/> null means all streams.</summary>

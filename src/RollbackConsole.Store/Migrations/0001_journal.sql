@@ -12,10 +12,10 @@ create table journal (
 );
 
 -- What the hash covers, in one place for the writer and for whoever verifies.
-create function journal_hash(previous text, position bigint, stream text, version integer, at timestamptz, actor text, kind text, data jsonb)
-returns text language sql immutable as $$
-    select encode(sha256(convert_to(concat_ws(E'\n', previous, position::text, stream, version::text,
-        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), actor, kind, data::text), 'UTF8')), 'hex')
+create function journal_hash(p_previous text, p_position bigint, p_stream text, p_version integer, p_at timestamptz, p_actor text, p_kind text, p_data jsonb)
+returns text language sql stable as $$
+    select encode(sha256(convert_to(concat_ws(E'\n', p_previous, p_position::text, p_stream, p_version::text,
+        to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), p_actor, p_kind, p_data::text), 'UTF8')), 'hex')
 $$;
 
 -- Appends to one stream. The advisory lock is held until commit, so positions are given in commit order and a reader

@@ -1,0 +1,193 @@
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Engine;
+using RollbackConsole.Engine.Drills;
+using RollbackConsole.Engine.Jobs;
+using RollbackConsole.Engine.Plans;
+using RollbackConsole.Engine.Runs;
+using RollbackConsole.Steps;
+using RollbackConsole.Steps.Running;
+using RollbackConsole.Store;
+using RollbackConsole.Store.Embedded;
+using RollbackConsole.Store.Journal;
+using RollbackConsole.Web.Access;
+using RollbackConsole.Web.Drills;
+using RollbackConsole.Web.Setup;
+
+namespace RollbackConsole.Web.Cli;
+
+/// <summary>The admin command line: the same settings, the same database, without the server.</summary>
+public static class AdminCli
+{
+    private const string Usage = """
+        usage: console COMMAND
+          token create --name N --role R… [--group G…]      prints the token once
+          user create --name N --role R… [--group G…]       reads the password from --password or prints a random one
+          library import DIR                                keeps every plan of DIR/plans
+          library check DIR                                 reads them only
+          plan preview FILE [--set k=v…] [--service S] [--environment E]
+          drill run NAME                                    breaks a target on purpose
+          audit verify [--file EXPORT]                      recomputes the journal's hash chain
+          audit export FILE                                 writes the journal as JSON lines
+        """;
+
+    private static readonly string[] Commands = ["token", "user", "library", "plan", "drill", "audit", "help", "--help"];
+
+    public static bool Knows(string[] args) => args.Length > 0 && Commands.Contains(args[0], StringComparer.Ordinal);
+
+    /// <summary>0 when done, 1 when refused or failed, 2 when the words make no command.</summary>
+    public static async Task<int> Run(string[] args, TextWriter output, TextWriter errors, CancellationToken ct)
+    {
+        var line = Arguments.Parse(args);
+        try
+        {
+            return line.Words switch
+            {
+                ["token", "create"] => await With(async s =>
+                {
+                    await output.WriteLineAsync(await Scoped(s, a => a.CreateToken(SystemActor.CommandLine, line.One("name"), line.Many("role"), line.Many("group"))));
+                    return 0;
+                }, ct),
+                ["user", "create"] => await With(async s =>
+                {
+                    var password = line.OneOrNull("password") ?? Accounts.RandomPassword();
+                    await Scoped(s, a => a.Create(SystemActor.CommandLine, line.One("name"), password, line.Many("role"), line.Many("group")));
+                    if (line.OneOrNull("password") is null) await output.WriteLineAsync($"One-time password of '{line.One("name")}': {password}");
+                    return 0;
+                }, ct),
+                ["library", "import", var directory] => await With(async s =>
+                {
+                    foreach (var v in await LibraryImport.Import(s.GetRequiredService<PlanLibrary>(), Existing(directory), SystemActor.Library, ct))
+                        await output.WriteLineAsync($"{v.Name} version {v.Version} {v.Digest}");
+                    return 0;
+                }, ct),
+                ["library", "check", var directory] => await Check(Existing(directory), output),
+                ["plan", "preview", var file] => await Preview(file, line, output, ct),
+                ["drill", "run", var name] => await With(async s =>
+                {
+                    foreach (var l in await s.GetRequiredService<DrillRunner>().Run(SystemActor.CommandLine, name, ct)) await output.WriteLineAsync(l);
+                    return 0;
+                }, ct),
+                ["audit", "verify"] when line.OneOrNull("file") is { } file => await Report(await AuditFile.Verify(file, ct), output),
+                ["audit", "verify"] => await With(async s => await Report(await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct), output), ct),
+                ["audit", "export", var file] => await With(async s =>
+                {
+                    await output.WriteLineAsync($"{await AuditFile.Export(s.GetRequiredService<EventJournal>(), file, ct)} rows written to {file}");
+                    return 0;
+                }, ct),
+                _ => await Help(args, output, errors),
+            };
+        }
+        catch (Exception e) when (e is RefusedException or InvalidPlanException or InvalidSettingsException or EmbeddedClusterException or IOException or Npgsql.NpgsqlException or UsageException)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return 1;
+        }
+    }
+
+    private static async Task<int> Help(string[] args, TextWriter output, TextWriter errors)
+    {
+        var asked = args[0] is "help" or "--help";
+        await (asked ? output : errors).WriteLineAsync(Usage);
+        return asked ? 0 : 2;
+    }
+
+    private static async Task<int> Report(ChainReport report, TextWriter output)
+    {
+        await output.WriteLineAsync(report.Summary);
+        return report.Holds ? 0 : 1;
+    }
+
+    private static async Task<int> Check(string directory, TextWriter output)
+    {
+        await using var services = Library();
+        var bad = 0;
+        foreach (var (file, reading, _) in LibraryImport.Check(services.GetRequiredService<PlanLibrary>(), directory))
+        {
+            foreach (var (kind, e) in reading.Errors.Select(e => ("error", e)).Concat(reading.Warnings.Select(w => ("warning", w))))
+                await output.WriteLineAsync($"{file}:{e.Line}:{e.Column}: {kind}: {e.Message}");
+            await output.WriteLineAsync(reading.Valid ? $"{file}: {reading.Plan!.Name} {reading.Digest}" : $"{file}: refused");
+            bad += reading.Valid ? 0 : 1;
+        }
+        return bad == 0 ? 0 : 1;
+    }
+
+    private static async Task<int> Preview(string file, Arguments line, TextWriter output, CancellationToken ct)
+    {
+        await using var services = Library();
+        var reading = services.GetRequiredService<PlanLibrary>().Read(await File.ReadAllTextAsync(file, ct));
+        if (!reading.Valid) throw new InvalidPlanException(reading.Errors);
+        var values = line.Many("set").Select(s => s.Split('=', 2)).ToDictionary(p => p[0], p => p.Length == 2 ? p[1] : throw new UsageException($"--set {p[0]}: write --set name=value."), StringComparer.Ordinal);
+        var steps = await services.GetRequiredService<PlanPreview>().Of(reading.Plan!, values, line.OneOrNull("service") ?? reading.Plan!.Service ?? "",
+            line.OneOrNull("environment") ?? "production", Domain.Incidents.Incident.None, "preview", "preview", ct);
+        foreach (var step in steps)
+        {
+            await output.WriteLineAsync($"{step.Id}: {step.Title} ({step.Uses}, {step.Effect.ToString().ToLowerInvariant()}, up to {Duration.Format(step.Timeout)}{(step.Destructive ? ", can lose data" : "")})");
+            foreach (var does in step.Does) await output.WriteLineAsync("    " + does);
+            if (step.Problem is { } problem) await output.WriteLineAsync("    ! " + problem);
+        }
+        return steps.Any(s => s.Problem is not null) ? 1 : 0;
+    }
+
+    private static async Task<T> Scoped<T>(IServiceProvider services, Func<Accounts, Task<T>> work)
+    {
+        await using var scope = services.CreateAsyncScope();
+        return await work(scope.ServiceProvider.GetRequiredService<Accounts>());
+    }
+
+    /// <summary>Works on the console's database: the configured server, the cluster of a running console, or that cluster started for the moment.</summary>
+    private static async Task<int> With(Func<IServiceProvider, Task<int>> work, CancellationToken ct)
+    {
+        var settings = Settings(out var data);
+        var connection = settings.GetConnectionString("Console");
+        if (string.IsNullOrEmpty(connection)) connection = EmbeddedCluster.FindRunning(Path.Combine(data, "postgres"), "console");
+        EmbeddedCluster? started = null;
+        if (connection is null)
+        {
+            started = await EmbeddedCluster.Start(Path.Combine(data, "postgres"), "console", ct);
+            connection = started.ConnectionString;
+        }
+        try
+        {
+            await using var services = Services(settings, data, connection);
+            await StoreSetup.Migrate(services.GetRequiredService<Npgsql.NpgsqlDataSource>(), ct);
+            return await work(services);
+        }
+        finally
+        {
+            if (started is not null) await started.DisposeAsync();
+        }
+    }
+
+    private static IConfigurationRoot Settings(out string data)
+    {
+        var builder = new ConfigurationManager();
+        ConsoleHost.AddSettings(builder);
+        data = Path.GetFullPath(builder["Console:DataDirectory"] is { Length: > 0 } d ? d : ".data");
+        builder.AddInMemoryCollection(DemoTarget.Running(data));
+        SettingsCheck.Throw(builder);
+        return builder;
+    }
+
+    private static ServiceProvider Services(IConfiguration settings, string data, string connection)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton(settings).AddLogging().AddSingleton(TimeProvider.System);
+        services.Configure<TargetOptions>(settings.GetSection("Targets")).Configure<DrillOptions>(settings.GetSection("Drills"));
+        services.AddSingleton(new EngineFolders("cli", data)).AddSingleton<IRunJobs, NoJobs>();
+        services.AddStore(connection).AddSteps().AddEngine();
+        services.AddConsoleAccess();
+        return services.BuildServiceProvider();
+    }
+
+    /// <summary>For commands that only read a file: no database is touched.</summary>
+    private static ServiceProvider Library() => Services(Settings(out var data), data, "Host=nowhere.invalid");
+
+    private static string Existing(string directory) => Directory.Exists(directory) ? directory : throw new UsageException($"The folder {directory} is not there.");
+
+    /// <summary>The command line asks for no runs; the console's reconciler would find them anyway.</summary>
+    private sealed class NoJobs : IRunJobs
+    {
+        public Task Wake(string runId, CancellationToken ct) => Task.CompletedTask;
+    }
+}

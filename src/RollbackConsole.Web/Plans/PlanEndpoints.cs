@@ -1,0 +1,82 @@
+using System.Security.Claims;
+using System.Text.Json;
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Engine.Plans;
+using RollbackConsole.Store.Plans;
+using RollbackConsole.Web.Access;
+using RollbackConsole.Web.Setup;
+
+namespace RollbackConsole.Web.Plans;
+
+public static class PlanEndpoints
+{
+    public sealed record PreviewBody(Dictionary<string, JsonElement>? Parameters, string? Service, string? Environment, int? Version);
+
+    public static void MapPlans(this IEndpointRouteBuilder api)
+    {
+        var plans = api.MapGroup("/plans").RequireAuthorization(nameof(Permission.See));
+        plans.MapPut("/{name}", Put);
+        plans.MapPost("/validate", Validate);
+        plans.MapGet("", async (PlanRows rows, CancellationToken ct) => new Page<PlanRow>(await rows.Newest(ct: ct), null));
+        plans.MapGet("/{name}", (string name, PlanRows rows, CancellationToken ct) => One(name, null, rows, ct));
+        plans.MapGet("/{name}/versions/{version:int}", (string name, int version, PlanRows rows, CancellationToken ct) => One(name, version, rows, ct));
+        plans.MapPost("/{name}/preview", Preview);
+    }
+
+    /// <summary>Parameter values as text: JSON numbers and flags are taken by their meaning.</summary>
+    public static IReadOnlyDictionary<string, string> Texts(Dictionary<string, JsonElement>? given) =>
+        (given ?? []).ToDictionary(p => p.Key, p => p.Value.ValueKind switch
+        {
+            JsonValueKind.String => p.Value.GetString()!,
+            JsonValueKind.Number => p.Value.GetRawText(),
+            JsonValueKind.True => "true",
+            JsonValueKind.False => "false",
+            _ => throw new RefusedException(RefusalKind.Invalid, $"The parameter '{p.Key}' must be a text, a number or true/false.", "parameters." + p.Key),
+        }, StringComparer.Ordinal);
+
+    private static async Task<object> Put(string name, HttpContext context, PlanLibrary library, CancellationToken ct)
+    {
+        var version = await library.Put(context.User.ToActor(), name, await Yaml(context, ct), ct);
+        return new { version.Name, version.Version, version.Digest };
+    }
+
+    private static async Task<object> Validate(HttpContext context, PlanLibrary library, CancellationToken ct)
+    {
+        context.User.ToActor().Require(Permission.See);
+        var reading = library.Read(await Yaml(context, ct));
+        return new { reading.Valid, reading.Digest, reading.Errors, reading.Warnings };
+    }
+
+    private static async Task<object> One(string name, int? version, PlanRows rows, CancellationToken ct)
+    {
+        var found = await rows.Find(name, version, ct)
+            ?? throw new RefusedException(RefusalKind.NotFound, version is null ? $"There is no plan '{name}'." : $"The plan '{name}' has no version {version}.");
+        return new { found.Version.Name, found.Version.Version, found.Version.Digest, found.Version.Plan, found.Source, Versions = (await rows.Versions(name, ct)).Select(v => new { v.Version, v.Digest, v.AddedBy, v.AddedAt }) };
+    }
+
+    private static async Task<object> Preview(string name, PreviewBody body, ClaimsPrincipal user, PlanLibrary library, PlanPreview previews, CancellationToken ct)
+    {
+        user.ToActor().Require(Permission.See);
+        var version = await library.Get(name, body.Version, ct);
+        var steps = await previews.Of(version.Plan, Texts(body.Parameters), body.Service ?? version.Plan.Service ?? "", body.Environment ?? "production", Incident.None, "preview", "preview", ct);
+        return new { version.Name, version.Version, version.Digest, Steps = steps };
+    }
+
+    private static async Task<string> Yaml(HttpContext context, CancellationToken ct)
+    {
+        using var reader = new StreamReader(context.Request.Body, new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true));
+        string text;
+        try
+        {
+            text = await reader.ReadToEndAsync(ct);
+        }
+        catch (System.Text.DecoderFallbackException)
+        {
+            throw new RefusedException(RefusalKind.Invalid, "The body is not UTF-8 text.", "plan");
+        }
+        return text.Length <= YamlDocument.Largest ? text : throw new BadHttpRequestException($"The plan has {text.Length} characters; {YamlDocument.Largest} are the most.", 413);
+    }
+}

@@ -1,0 +1,85 @@
+using System.Security.Claims;
+using System.Text.Json;
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Engine.Runs;
+using RollbackConsole.Web.Access;
+using RollbackConsole.Web.Plans;
+
+namespace RollbackConsole.Web.Runs;
+
+public static class RunEndpoints
+{
+    public sealed record RequestBody(string? Plan, int? Version, Dictionary<string, JsonElement>? Parameters, bool? DryRun, string? Reason);
+
+    public sealed record DecisionBody(string? Decision, string? Group, string? Digest, string? Comment);
+
+    public sealed record ReasonBody(string? Reason);
+
+    public sealed record ConfirmBody(IReadOnlyList<string>? Items);
+
+    public sealed record OutcomeBody(StepStatus? Outcome, string? Reason);
+
+    public sealed record StepAnswer(string Id, string Title, StepStatus Status, int Attempt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, int? ExitCode, string Summary);
+
+    public sealed record GivenAnswer(string By, DateTimeOffset At, string Comment);
+
+    public sealed record ApprovalAnswer(string Group, int Count, string Because, IReadOnlyList<GivenAnswer> Given);
+
+    public sealed record RunAnswer(
+        string Id, string IncidentId, string Plan, int Version, RunStatus Status, RunOutcome? Outcome, string Summary, string Digest, bool DryRun, string Reason,
+        IReadOnlyDictionary<string, string> Parameters, string RequestedBy, DateTimeOffset RequestedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt,
+        IReadOnlyList<StepAnswer> Steps, IReadOnlyList<ApprovalAnswer> Approvals, IReadOnlyList<StepAnswer> Checks, string? Node, int Epoch)
+    {
+        public static RunAnswer Of(Run r) => new(r.Id, r.IncidentId, r.Plan.Name, r.PlanVersion, r.Status, r.Outcome, r.Summary, r.Digest, r.DryRun, r.Reason, r.Parameters,
+            r.RequestedBy!.Name, r.RequestedAt, r.StartedAt, r.FinishedAt,
+            [.. r.Steps.Where(s => !s.IsCheck).Select(Step)],
+            [.. r.Requirements.Select(q => new ApprovalAnswer(q.Group, q.Count, q.Because, [.. r.Approvals.Where(a => a.Group == q.Group).Select(a => new GivenAnswer(a.By.Name, a.At, a.Comment))]))],
+            [.. r.Steps.Where(s => s.IsCheck).Select(Step)], r.Node, r.Epoch);
+
+        private static StepAnswer Step(StepState s) => new(s.Step.Id, s.Step.Title, s.Status, s.Attempt, s.StartedAt, s.FinishedAt, s.ExitCode, s.Summary);
+    }
+
+    public static void MapRuns(this IEndpointRouteBuilder api)
+    {
+        api.MapPost("/incidents/{id}/runs", RequestRun).RequireAuthorization(nameof(Permission.See));
+        var runs = api.MapGroup("/runs/{id}").RequireAuthorization(nameof(Permission.See));
+        runs.MapGet("", async (string id, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Get(user.ToActor(), id, ct)));
+        runs.MapGet("/preview", async (string id, ClaimsPrincipal user, RunControl control, CancellationToken ct) =>
+        {
+            var run = await control.Get(user.ToActor(), id, ct);
+            return new { run.Id, run.Digest, Steps = await control.Preview(user.ToActor(), run, ct) };
+        });
+        runs.MapPost("/approvals", Approve);
+        runs.MapPost("/pause", async (string id, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Pause(user.ToActor(), id, body.Reason ?? "", ct)));
+        runs.MapPost("/resume", async (string id, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Resume(user.ToActor(), id, body.Reason ?? "", ct)));
+        runs.MapPost("/abort", async (string id, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Abort(user.ToActor(), id, body.Reason ?? "", ct)));
+        var steps = runs.MapGroup("/steps/{step}");
+        steps.MapPost("/retry", async (string id, string step, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Retry(user.ToActor(), id, step, body.Reason ?? "", ct)));
+        steps.MapPost("/skip", async (string id, string step, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Skip(user.ToActor(), id, step, body.Reason ?? "", ct)));
+        steps.MapPost("/confirm", async (string id, string step, ConfirmBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Confirm(user.ToActor(), id, step, body.Items ?? [], ct)));
+        steps.MapPost("/outcome", async (string id, string step, OutcomeBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) =>
+            RunAnswer.Of(await control.Settle(user.ToActor(), id, step, body.Outcome ?? StepStatus.Unknown, body.Reason ?? "", ct)));
+    }
+
+    private static async Task<IResult> RequestRun(string id, RequestBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct)
+    {
+        if (string.IsNullOrEmpty(body.Plan)) throw new RefusedException(RefusalKind.Invalid, "Name the plan to run.", "plan");
+        if (body.DryRun is not { } dryRun) throw new RefusedException(RefusalKind.Invalid, "Say dryRun: true or false; what really happens must be asked for.", "dryRun");
+        var run = await control.Request(user.ToActor(), id, body.Plan, body.Version, PlanEndpoints.Texts(body.Parameters), dryRun, body.Reason ?? "", ct);
+        return Results.Created($"/api/v1/runs/{run.Id}", RunAnswer.Of(run));
+    }
+
+    private static async Task<RunAnswer> Approve(string id, DecisionBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct)
+    {
+        var approve = body.Decision switch
+        {
+            "approve" => true,
+            "reject" => false,
+            _ => throw new RefusedException(RefusalKind.Invalid, "decision must be approve or reject.", "decision"),
+        };
+        if (string.IsNullOrEmpty(body.Digest)) throw new RefusedException(RefusalKind.Invalid, "Give the digest of what you looked at.", "digest");
+        return RunAnswer.Of(await control.Decide(user.ToActor(), id, approve, body.Group, body.Digest, body.Comment ?? "", ct));
+    }
+}

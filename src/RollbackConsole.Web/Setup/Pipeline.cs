@@ -1,0 +1,49 @@
+using Microsoft.Extensions.FileProviders;
+using RollbackConsole.Web.Access;
+using RollbackConsole.Web.Incidents;
+using RollbackConsole.Web.Journal;
+using RollbackConsole.Web.Plans;
+using RollbackConsole.Web.Runs;
+using RollbackConsole.Web.Severity;
+using RollbackConsole.Web.Shell;
+using RollbackConsole.Web.Signals;
+
+namespace RollbackConsole.Web.Setup;
+
+/// <summary>The order in which a request meets the middleware, and the map of all endpoints.</summary>
+public static class Pipeline
+{
+    public static void Use(WebApplication app)
+    {
+        app.Use(SecurityHeaders.Add);
+        app.UseExceptionHandler(e => e.Run(Problems.Answer));
+        app.UseStatusCodePages(Problems.AnswerStatus);
+        app.UseStaticFiles();
+        app.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "browser")) });
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseRateLimiter();
+        app.UseAntiforgery();
+        app.UseWhen(c => c.Request.Path.StartsWithSegments("/api"), api =>
+        {
+            api.Use(CrossSiteGuard.Check);
+            api.Use(Idempotency.Answer);
+        });
+
+        var v1 = app.MapGroup("/api/v1").RequireAuthorization().DisableAntiforgery();
+        v1.MapSeverity();
+        v1.MapIncidents();
+        v1.MapPlans();
+        v1.MapRuns();
+        v1.MapLogs();
+        v1.MapSignals();
+        v1.MapAudit();
+        app.MapHooksOutsideTheApi();
+        app.MapHealth();
+        app.MapSignInAndOut();
+        app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization();
+        app.MapHub<LiveHub>("/hubs/live").RequireAuthorization();
+        app.MapRazorComponents<App>().AddInteractiveServerRenderMode(o => o.ContentSecurityFrameAncestorsPolicy = "'none'");
+    }
+}

@@ -1,0 +1,52 @@
+using Radzen;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Engine.Plans;
+
+namespace RollbackConsole.Web.Shell;
+
+/// <summary>Asks before something happens, and says when it was refused. The one place that knows the dialog and notification library.</summary>
+public sealed class Ask(DialogService dialogs, NotificationService notes, ILogger<Ask> log)
+{
+    /// <summary>Runs a command; a refusal is shown, not swallowed. True when it went through.</summary>
+    public async Task<bool> Try(Func<Task> command)
+    {
+        try
+        {
+            await command();
+            return true;
+        }
+        catch (Exception e) when (e is RefusedException or InvalidPlanException)
+        {
+            Say(NotificationSeverity.Warning, "Not done", e.Message);
+            return false;
+        }
+        catch (Npgsql.NpgsqlException e)
+        {
+            log.LogError(e, "A command from a page failed");
+            Say(NotificationSeverity.Error, "Not done", "The database does not answer. Nothing was half-done; try again in a moment.");
+            return false;
+        }
+    }
+
+    public void Done(string what) => notes.Notify(NotificationSeverity.Success, what, "", 4000);
+
+    /// <summary>A confirmation that names target and consequence, and takes a reason; null when the person thought again.</summary>
+    public async Task<string?> Reason(string title, string consequence, string button, bool danger = false, bool required = true) =>
+        await dialogs.OpenAsync<ReasonDialog>(title, new Dictionary<string, object?>(StringComparer.Ordinal)
+        {
+            [nameof(ReasonDialog.Consequence)] = consequence,
+            [nameof(ReasonDialog.Button)] = button,
+            [nameof(ReasonDialog.Danger)] = danger,
+            [nameof(ReasonDialog.Required)] = required,
+        }, Options) as string;
+
+    /// <summary>Opens a form; whatever it closes with is the answer.</summary>
+    public async Task<object?> Open<TForm>(string title, Dictionary<string, object?> parameters) where TForm : Microsoft.AspNetCore.Components.ComponentBase =>
+        await dialogs.OpenAsync<TForm>(title, parameters, Options);
+
+    public void Close(object? answer = null) => dialogs.Close(answer);
+
+    private static DialogOptions Options => new() { Width = "min(560px, 94vw)", CloseDialogOnEsc = true, AutoFocusFirstElement = true, ShowClose = true };
+
+    private void Say(NotificationSeverity severity, string summary, string detail) => notes.Notify(severity, summary, detail, 9000);
+}
