@@ -24,6 +24,14 @@ public static class SignalTrigger
         _ => null,
     };
 
+    /// <summary>An incident's title; figures change within seconds and belong to the severity, not here.</summary>
+    public static string Title(MetricPoint p) => p.Metric switch
+    {
+        "errorRate" => $"Requests to {p.Service} fail",
+        "latency" => $"{p.Service} answers slowly",
+        _ => $"{p.Service}: {p.Metric} is bad",
+    };
+
     /// <summary>The classification that the newest readings of one series sustain, at least medium; otherwise null.
     /// The mildest of the last <see cref="Sustained"/> readings decides, so that a spike cannot raise the level.</summary>
     public static (Classification Classification, Severity.Signals Signals)? Evaluate(IReadOnlyList<MetricPoint> newestFirst, DateTimeOffset now)

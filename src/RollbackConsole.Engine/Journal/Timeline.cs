@@ -50,7 +50,7 @@ public sealed class Timeline(NpgsqlDataSource source)
     {
         IncidentDeclared d => (d.By.Name, $"Declared incident {d.Number}: {d.Title}"),
         IncidentClassified c => (c.By.Name, $"Severity {Lower(c.Severity)}, decide by {c.DecideBy:HH:mm} UTC" + (c.Rules.Count > 0 ? $": {c.Rules[0].Because}" : "") + (c.Reason is null ? "" : $" ({c.Reason})")),
-        CommanderAssigned c => (c.By.Name, $"{c.Commander.Name} has command"),
+        CommanderAssigned c => (c.By.Name, c.By == c.Commander ? "Took command" : $"Gave command to {c.Commander.Name}"),
         NoteAdded n => (n.By.Name, n.Text),
         RunLinked r => (r.By.Name, r.Summary),
         IncidentResolved r => (r.By.Name, "Resolved" + (string.IsNullOrWhiteSpace(r.Summary) ? "" : $": {r.Summary}")),

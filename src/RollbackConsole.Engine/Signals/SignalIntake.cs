@@ -38,7 +38,7 @@ public sealed class SignalIntake(MetricPoints points, IncidentRows incidents, In
         var open = await incidents.OpenFor(point.Service, point.Environment, ct);
         if (open is null)
         {
-            var declared = await desk.DeclareFromSignals($"{point.Service}: {classification.Rules[0].Because}", point.Service, point.Environment, signals, ct);
+            var declared = await desk.DeclareFromSignals(SignalTrigger.Title(point), point.Service, point.Environment, signals, ct);
             log.LogWarning("Incident {Number} declared: {Title}", declared.Number, declared.Title);
             return declared.Id;
         }

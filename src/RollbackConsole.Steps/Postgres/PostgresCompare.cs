@@ -54,7 +54,7 @@ public sealed class PostgresCompare(PostgresTools tools) : IStepKind
             return StepResult.Error($"The figures could not be read: {e.Message}");
         }
         return differing.Count == 0
-            ? StepResult.Succeeded($"{before.Count} tables are equal: {before.Sum(b => b.Rows)} rows and their values.")
+            ? StepResult.Succeeded($"{(before.Count == 1 ? "1 table is" : $"{before.Count} tables are")} equal: {before.Sum(b => b.Rows)} rows and their values.")
             : StepResult.Failed($"Differs: {string.Join(", ", differing)}.") with { IntegrityDiffers = true };
     }
 }

@@ -39,7 +39,7 @@ public sealed class PostgresSnapshot(PostgresTools tools) : IStepKind
         {
             return StepResult.Error($"The figures could not be read: {e.Message}");
         }
-        return StepResult.Succeeded($"{figures.Count} tables, {figures.Sum(f => f.Rows)} rows.",
+        return StepResult.Succeeded($"{figures.Count} {(figures.Count == 1 ? "table" : "tables")}, {figures.Sum(f => f.Rows)} rows.",
             new Dictionary<string, string>(StringComparer.Ordinal) { ["snapshot"] = JsonSerializer.Serialize(figures, DomainJson.Options) });
     }
 }

@@ -1,0 +1,170 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using static RollbackConsole.Domain.Tests.ARun;
+
+namespace RollbackConsole.Domain.Tests;
+
+public sealed class RunDeciderTests
+{
+    [Fact]
+    public void A_request_in_production_waits_for_an_approver() => Assert.Equal(RunStatus.AwaitingApproval, Requested(PlanOf(Step("one"))).Status);
+
+    [Fact]
+    public void A_dry_run_and_a_run_in_development_need_no_approval()
+    {
+        Assert.Equal(RunStatus.Queued, Requested(PlanOf(Step("one")), dryRun: true).Status);
+        Assert.Equal(RunStatus.Queued, Requested(PlanOf(Step("one")), environment: "development").Status);
+    }
+
+    [Fact]
+    public void An_approval_of_another_digest_is_stale()
+    {
+        var run = Requested(PlanOf(Step("one")));
+        var refusal = run.Refused(new DecideApproval(true, null, run.Digest + "0", "", Approver, Noon));
+        Assert.Equal(RefusalKind.Conflict, refusal.Kind);
+    }
+
+    [Fact]
+    public void Nobody_approves_their_own_request()
+    {
+        var both = new Actor(Commander.Id, "Commander", [Role.Commander, Role.Approver], []);
+        var run = Requested(PlanOf(Step("one")));
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new DecideApproval(true, null, run.Digest, "", both, Noon)).Kind);
+    }
+
+    [Fact]
+    public void A_commander_without_the_approver_role_cannot_approve()
+    {
+        var other = new Actor("c2", "Other commander", [Role.Commander], []);
+        var run = Requested(PlanOf(Step("one")));
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new DecideApproval(true, null, run.Digest, "", other, Noon)).Kind);
+    }
+
+    [Fact]
+    public void The_second_approver_finds_the_run_queued_already()
+    {
+        var run = Approved(PlanOf(Step("one")));
+        var second = new Actor("a2", "Second", [Role.Approver], []);
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new DecideApproval(true, null, run.Digest, "", second, Noon)).Kind);
+    }
+
+    [Fact]
+    public void A_rejection_needs_a_reason_and_ends_the_run()
+    {
+        var run = Requested(PlanOf(Step("one")));
+        Assert.Equal("comment", run.Refused(new DecideApproval(false, null, run.Digest, " ", Approver, Noon)).Field);
+        Assert.Equal(RunOutcome.Rejected, run.Do(new DecideApproval(false, null, run.Digest, "wrong release", Approver, Noon)).Outcome);
+    }
+
+    [Fact]
+    public void The_end_of_a_step_and_the_start_of_the_next_are_one_decision()
+    {
+        var run = Running(PlanOf(Step("one"), Step("two", "one")));
+        var events = RunDecider.Decide(run, new FinishStep(1, "one", 1, StepResult.Succeeded("done"), Noon)).Events;
+        Assert.Collection(events, e => Assert.IsType<StepFinished>(e), e => Assert.Equal("two", Assert.IsType<StepStarted>(e).Step));
+    }
+
+    [Fact]
+    public void Branches_run_side_by_side_and_meet_again()
+    {
+        var run = Running(PlanOf(Step("a"), Step("b", "a"), Step("c", "a"), Step("d", "b", "c"))).Finish("a");
+        Assert.Equal((StepStatus.Running, StepStatus.Running, StepStatus.Pending), (run.StatusOf("b"), run.StatusOf("c"), run.StatusOf("d")));
+        Assert.Equal(StepStatus.Pending, run.Finish("b").StatusOf("d"));
+        Assert.Equal(StepStatus.Running, run.Finish("b").Finish("c").StatusOf("d"));
+    }
+
+    [Fact]
+    public void A_failed_step_stops_the_run_for_a_decision_once_the_other_branches_ended()
+    {
+        var run = Running(PlanOf(Step("a"), Step("b", "a"), Step("c", "a"), Step("d", "b"))).Finish("a").Finish("b", StepStatus.Failed);
+        Assert.Equal(RunStatus.Running, run.Status);
+        run = run.Finish("c");
+        Assert.Equal(RunStatus.NeedsDecision, run.Status);
+        Assert.Equal(StepStatus.Pending, run.StatusOf("d"));
+    }
+
+    [Fact]
+    public void Retries_wait_for_their_delay_and_then_run_out()
+    {
+        var run = Running(PlanOf(Step("a") with { Attempts = 2, RetryDelay = TimeSpan.FromSeconds(10) })).Finish("a", StepStatus.Failed);
+        Assert.Equal(StepStatus.Pending, run.Do(new AdvanceRun(1, Noon.AddSeconds(9))).StatusOf("a"));
+        run = run.Do(new AdvanceRun(1, Noon.AddSeconds(10)));
+        Assert.Equal((StepStatus.Running, 2), (run.StatusOf("a"), run.Find("a")!.Attempt));
+        Assert.Equal(RunStatus.NeedsDecision, run.Finish("a", StepStatus.Failed).Status);
+    }
+
+    [Fact]
+    public void A_step_that_may_fail_lets_the_run_go_on_and_end_as_partial()
+    {
+        var run = Running(PlanOf(Step("a") with { OnFailure = OnFailure.Continue }, Step("b", "a"))).Finish("a", StepStatus.Failed).Finish("b");
+        Assert.Equal((RunStatus.Finished, RunOutcome.Partial), (run.Status, run.Outcome!.Value));
+    }
+
+    [Fact]
+    public void Integrity_that_differs_is_never_success_nor_partial_even_when_a_person_skips_it()
+    {
+        var run = Running(PlanOf(Step("compare"), Step("after", "compare")));
+        run = run.Do(new FinishStep(1, "compare", 1, new StepResult(StepStatus.Failed, "rows differ", IntegrityDiffers: true), Noon));
+        run = run.Do(new SkipStep("compare", "we know", Commander.Person, Noon)).Do(new AdvanceRun(1, Noon)).Finish("after");
+        Assert.Equal(RunOutcome.Failed, run.Outcome);
+    }
+
+    [Fact]
+    public void After_a_crash_an_idempotent_step_runs_again_and_a_once_step_is_unknown()
+    {
+        var run = Running(PlanOf(Step("once"), Step("again") with { Effect = Effect.Idempotent })).Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((StepStatus.Unknown, StepStatus.Pending), (run.StatusOf("once"), run.StatusOf("again")));
+        run = run.Do(new SettleOutcome("once", StepStatus.Succeeded, "looked", Commander.Person, Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((StepStatus.Running, 2), (run.StatusOf("again"), run.Find("again")!.Attempt));
+    }
+
+    [Fact]
+    public void An_older_lease_can_no_longer_append()
+    {
+        var run = Running(PlanOf(Step("a"))).Do(new LeaseRun("node:2", Noon));
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new FinishStep(1, "a", 1, StepResult.Succeeded(""), Noon)).Kind);
+    }
+
+    [Fact]
+    public void A_finished_run_refuses_every_command()
+    {
+        var run = Running(PlanOf(Step("a"))).Finish("a");
+        RunCommand[] commands =
+        [
+            new PauseRun("x", Commander.Person, Noon), new AbortRun("x", Commander.Person, Noon), new LeaseRun("n", Noon), new AdvanceRun(1, Noon),
+            new RetryStep("a", "x", Commander.Person, Noon), new SkipStep("a", "x", Commander.Person, Noon), new DecideApproval(true, null, run.Digest, "", Approver, Noon),
+        ];
+        Assert.All(commands, c => Assert.Equal(RefusalKind.Conflict, run.Refused(c).Kind));
+    }
+
+    [Fact]
+    public void An_abort_before_the_start_ends_at_once_and_one_during_a_step_waits_for_it()
+    {
+        Assert.Equal(RunOutcome.Aborted, Requested(PlanOf(Step("a"))).Do(new AbortRun("no", Commander.Person, Noon)).Outcome);
+        var run = Running(PlanOf(Step("a"), Step("b", "a"))).Do(new AbortRun("stop", Commander.Person, Noon));
+        Assert.Equal(RunStatus.Aborting, run.Status);
+        run = run.Finish("a", StepStatus.Canceled);
+        Assert.Equal(RunOutcome.Aborted, run.Outcome);
+        Assert.Contains("b", run.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checklist_is_confirmed_only_with_every_item()
+    {
+        var list = Step("look") with { Uses = "confirm/checklist", With = new() { ["items"] = new System.Text.Json.Nodes.JsonArray("one", "two") } };
+        var run = Running(PlanOf(list));
+        Assert.Contains("two", run.Refused(new ConfirmStep("look", ["one"], Commander.Person, Noon)).Reason, StringComparison.Ordinal);
+        run = run.Do(new ConfirmStep("look", ["one", "two"], Commander.Person, Noon));
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new ConfirmStep("look", ["one", "two"], Approver.Person, Noon)).Kind);
+    }
+
+    [Fact]
+    public void A_paused_run_starts_nothing_new()
+    {
+        var run = Running(PlanOf(Step("a"), Step("b", "a"))).Do(new PauseRun("wait", Commander.Person, Noon)).Finish("a");
+        Assert.Equal((RunStatus.Paused, StepStatus.Pending), (run.Status, run.StatusOf("b")));
+        Assert.Equal(StepStatus.Running, run.Do(new ResumeRun("go", Commander.Person, Noon)).Do(new AdvanceRun(1, Noon)).StatusOf("b"));
+    }
+}

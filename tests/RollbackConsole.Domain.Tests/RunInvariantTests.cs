@@ -1,0 +1,126 @@
+using FsCheck;
+using FsCheck.Fluent;
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using static RollbackConsole.Domain.Tests.ARun;
+
+namespace RollbackConsole.Domain.Tests;
+
+/// <summary>Random histories of commands, legal and illegal, against the invariants of the design.</summary>
+public sealed class RunInvariantTests
+{
+    [Fact]
+    public void Every_history_keeps_the_invariants() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<int[]>(), choices => Check(choices)).Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithStartSize(5).WithEndSize(120));
+
+    [Fact]
+    public void Every_event_goes_through_json_unchanged() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<int[]>(), choices =>
+        {
+            foreach (var e in Play(choices).Select(h => h.Event))
+                Assert.Equal(EventKinds.ToJson(e), EventKinds.ToJson(EventKinds.FromJson(EventKinds.KindOf(e), EventKinds.ToJson(e))));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100).WithEndSize(60));
+
+    private static void Check(int[] choices)
+    {
+        var started = new Dictionary<string, int>(StringComparer.Ordinal);
+        var ordered = new HashSet<string>(StringComparer.Ordinal);
+        var finished = false;
+        foreach (var (before, command, e, after) in Play(choices))
+        {
+            Assert.False(finished, "A finished run changed.");
+            if (command is EngineCommand engine) Assert.Equal(before.Epoch, engine.Epoch); // 3: only the newest lease appends.
+            switch (e)
+            {
+                case StepStarted s:
+                    // 1: nothing starts that was not approved, by somebody else, for exactly this digest.
+                    if (after.Requirements.Count > 0) Assert.Contains(after.Approvals, a => a.Digest == after.Digest && a.By.Id != after.RequestedBy!.Id);
+                    Assert.NotNull(after.ApprovedAt);
+                    // 2: each attempt starts once; a once step that may have happened starts again only on a person's word.
+                    Assert.Equal(started.GetValueOrDefault(s.Step) + 1, s.Attempt);
+                    if (started.ContainsKey(s.Step) && after.Find(s.Step)!.Step.Effect == Effect.Once && before.Find(s.Step)!.Step.Attempts == 1) Assert.Contains(s.Step, ordered);
+                    started[s.Step] = s.Attempt;
+                    ordered.Remove(s.Step);
+                    Assert.All(after.Find(s.Step)!.Step.Needs, n => Assert.True(after.Find(n)!.LetsOthersGoOn));
+                    Assert.True(after.Steps.Count(x => x.Status == StepStatus.Running) <= RunDecider.MostParallel);
+                    break;
+                case StepFinished f:
+                    Assert.Equal(StepStatus.Running, before.Find(f.Step)!.Status);
+                    Assert.Equal(before.Find(f.Step)!.Attempt, f.Attempt);
+                    break;
+                case StepRetryOrdered r:
+                    ordered.Add(r.Step);
+                    break;
+                case RunFinished f:
+                    finished = true;
+                    Assert.DoesNotContain(after.Steps, s => s.Status == StepStatus.Running);
+                    // 7: integrity that differs is never success.
+                    if (f.Outcome is RunOutcome.Succeeded or RunOutcome.Partial) Assert.DoesNotContain(after.Steps, s => s.IntegrityDiffers);
+                    if (f.Outcome == RunOutcome.Succeeded) Assert.All(after.Steps, s => Assert.Equal(StepStatus.Succeeded, s.Status));
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Plays commands drawn from the choices and tells every event with the states around it.</summary>
+    private static IEnumerable<(Run Before, RunCommand Command, IEvent Event, Run After)> Play(int[] choices)
+    {
+        var draw = new Random(choices.Aggregate(17, (a, b) => (a * 31) + b));
+        var run = Run.None;
+        var at = Noon;
+        foreach (var choice in choices.Prepend(0).Concat(Enumerable.Repeat(3, 10)))
+        {
+            at = at.AddSeconds(draw.Next(8));
+            var command = Command(run, (choice & int.MaxValue) % 16, draw, at);
+            var decision = RunDecider.Decide(run, command);
+            Assert.True(decision.Refusal is null || decision.Events.Count == 0);
+            var state = run;
+            foreach (var e in decision.Events)
+            {
+                var after = Run.Apply(state, e);
+                yield return (state, command, e, after);
+                state = after;
+            }
+            run = state;
+        }
+    }
+
+    private static RunCommand Command(Run run, int choice, Random draw, DateTimeOffset at)
+    {
+        if (!run.Exists) return new RequestRun("r", "i", new PlanVersion("plan", 1, "sha256:p", RandomPlan(draw)), "shop", draw.Next(4) == 0 ? "development" : "production", new Dictionary<string, string>(), draw.Next(6) == 0, "because", Commander.Person, at);
+        var step = run.Steps[draw.Next(run.Steps.Length)];
+        var epoch = draw.Next(8) == 0 ? run.Epoch - 1 : run.Epoch;
+        return choice switch
+        {
+            0 or 1 => new DecideApproval(draw.Next(8) > 0, null, draw.Next(5) == 0 ? "sha256:stale" : run.Digest, "why", draw.Next(3) == 0 ? new Actor("c", "Commander", [Role.Commander, Role.Approver], []) : Approver, at),
+            2 => new LeaseRun($"node:{draw.Next(3)}", at),
+            3 or 4 or 5 => new AdvanceRun(epoch, at),
+            6 or 7 or 8 or 9 => new FinishStep(epoch, step.Step.Id, step.Attempt, new StepResult((StepStatus)draw.Next(2, 6), "s", IntegrityDiffers: draw.Next(10) == 0), at),
+            10 => new PauseRun("p", Commander.Person, at),
+            11 => new ResumeRun("r", Commander.Person, at),
+            12 => draw.Next(4) == 0 ? new AbortRun("a", Commander.Person, at) : new ResumeRun("r", Commander.Person, at),
+            13 => new RetryStep(step.Step.Id, "again", Commander.Person, at),
+            14 => new SkipStep(step.Step.Id, "skip", Commander.Person, at),
+            _ => new SettleOutcome(step.Step.Id, draw.Next(2) == 0 ? StepStatus.Succeeded : StepStatus.Failed, "looked", Commander.Person, at),
+        };
+    }
+
+    private static Plan RandomPlan(Random draw)
+    {
+        var steps = new List<PlanStep>();
+        for (var i = 0; i < 1 + draw.Next(6); i++)
+        {
+            var needs = steps.Where(_ => draw.Next(2) == 0).Select(s => s.Id).ToArray();
+            steps.Add(Step($"s{i}", needs) with
+            {
+                Attempts = 1 + draw.Next(3),
+                RetryDelay = TimeSpan.FromSeconds(draw.Next(1, 5)),
+                Effect = (Effect)draw.Next(2),
+                OnFailure = draw.Next(3) == 0 ? OnFailure.Continue : OnFailure.Stop,
+            });
+        }
+        return PlanOf([.. steps]) with { Checks = draw.Next(2) == 0 ? [Step("check")] : [] };
+    }
+}
