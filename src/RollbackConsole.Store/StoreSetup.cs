@@ -32,10 +32,14 @@ public static class StoreSetup
         return builder.Build();
     }
 
-    /// <summary>Brings the schema up to date; several nodes may try at once, EF's lock lets one through.</summary>
+    /// <summary>Brings the schema up to date. Several nodes may try at once: EF locks its history table, which on a new database
+    /// is not there yet, so a lock of our own lets one through at a time.</summary>
     public static async Task Migrate(NpgsqlDataSource source, CancellationToken ct)
     {
+        await using var connection = await source.OpenConnectionAsync(ct);
+        await using (var turn = new NpgsqlCommand("select pg_advisory_lock(720300)", connection)) await turn.ExecuteNonQueryAsync(ct);
         await using var db = new AccountsDb(new DbContextOptionsBuilder<AccountsDb>().UseNpgsql(source).Options);
         await db.Database.MigrateAsync(ct);
+        await using (var done = new NpgsqlCommand("select pg_advisory_unlock(720300)", connection)) await done.ExecuteNonQueryAsync(ct);
     }
 }
