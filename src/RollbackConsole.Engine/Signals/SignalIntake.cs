@@ -16,6 +16,9 @@ public sealed class SignalIntake(MetricPoints points, IncidentRows incidents, In
     /// <summary>A sender's clock may be off by this much; beyond it the reading would land in the wrong place of the chart.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(5);
 
+    /// <summary>One of this node at a time waits for the database's turn: waiters that each held a connection would leave none for the one who has it.</summary>
+    private readonly SemaphoreSlim _turn = new(1);
+
     /// <exception cref="RefusedException">A name is missing or too long, the value is no finite number, or the time is in the future.</exception>
     public async Task<string?> Take(Actor actor, MetricPoint point, CancellationToken ct)
     {
@@ -29,6 +32,19 @@ public sealed class SignalIntake(MetricPoints points, IncidentRows incidents, In
     }
 
     private async Task<string?> Open(MetricPoint point, Domain.Severity.Classification classification, Domain.Severity.Signals signals, CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            return await OpenInTurn(point, classification, signals, ct);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async Task<string?> OpenInTurn(MetricPoint point, Domain.Severity.Classification classification, Domain.Severity.Signals signals, CancellationToken ct)
     {
         // Nodes and requests take turns for one service, so that a storm of readings opens one incident.
         await using var connection = await source.OpenConnectionAsync(ct);
