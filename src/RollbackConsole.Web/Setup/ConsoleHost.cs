@@ -131,6 +131,8 @@ public sealed class ConsoleHost : IAsyncDisposable
         services.AddSingleton(new EngineFolders(NodeName(options), data));
         services.AddStore(connection).AddSteps().AddEngine().AddEngineJobs(builder.Configuration.GetValue<int>("Engine:MostRuns"));
         services.AddConsoleAccess();
+        // A body that cannot be read is answered with its place, in production too.
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(o => DomainJson.Configure(o.SerializerOptions));
         services.AddSignalR(o => o.MaximumReceiveMessageSize = 64 * 1024).AddJsonProtocol(o => DomainJson.Configure(o.PayloadSerializerOptions));
         services.AddRazorComponents().AddInteractiveServerComponents();

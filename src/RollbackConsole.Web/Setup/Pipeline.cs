@@ -44,6 +44,7 @@ public static class Pipeline
         app.MapSignInAndOut();
         app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization();
         app.MapHub<LiveHub>("/hubs/live").RequireAuthorization();
-        app.MapRazorComponents<App>().AddInteractiveServerRenderMode(o => o.ContentSecurityFrameAncestorsPolicy = "'none'");
+        // SecurityHeaders says who may frame a page: nobody. A second policy here would only confuse.
+        app.MapRazorComponents<App>().AddInteractiveServerRenderMode(o => o.ContentSecurityFrameAncestorsPolicy = null);
     }
 }

@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using Bunit;
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Plans;
+using RollbackConsole.Web.Approvals;
+using RollbackConsole.Web.Plans;
+using RollbackConsole.Web.Runs;
+using RollbackConsole.Web.Shell;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace RollbackConsole.Web.Tests;
+
+public sealed class ComponentTests : BunitContext
+{
+    private static readonly DateTimeOffset Noon = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Actor Commander = new("c", "Commander", [Role.Commander], []);
+    private static readonly Actor Approver = new("a", "Approver", [Role.Approver], []);
+
+    public ComponentTests() => Services.AddSingleton(TimeProvider.System);
+
+    [Theory]
+    [InlineData(Level.Critical, "polygon")]
+    [InlineData(Level.Low, "circle")]
+    public void Severity_shows_by_shape_and_word(Level level, string shape)
+    {
+        var badge = Render<SeverityBadge>(p => p.Add(b => b.Level, level));
+        Assert.NotNull(badge.Find($"svg {shape}"));
+        Assert.Contains(level.ToString().ToLowerInvariant(), badge.Find(".severity").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_approver_sees_what_will_run_and_presses_once_even_when_pressing_twice()
+    {
+        var decisions = new List<bool>();
+        var slow = new TaskCompletionSource();
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()])
+            .Add(a => a.OnDecide, async d => { decisions.Add(d.Approve); await slow.Task; }));
+        Assert.Contains("Runs ./release v1", panel.Find("[data-testid=preview-one] pre").TextContent, StringComparison.Ordinal);
+        Assert.Equal(Requested().Digest, panel.Find("[data-testid=digest]").TextContent);
+        panel.Find("[data-testid=approve]").Click();
+        Assert.True(panel.Find("[data-testid=approve]").HasAttribute("disabled"));
+        slow.SetResult();
+        panel.WaitForAssertion(() => Assert.Equal([true], decisions));
+    }
+
+    [Fact]
+    public void Rejecting_needs_a_comment()
+    {
+        var comments = new List<string>();
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.OnDecide, d => comments.Add(d.Comment)));
+        Assert.True(panel.Find("[data-testid=reject]").HasAttribute("disabled"));
+        panel.Find("[data-testid=comment]").Input("wrong release");
+        panel.Find("[data-testid=reject]").Click();
+        Assert.Equal(["wrong release"], comments);
+    }
+
+    [Fact]
+    public void The_requester_and_a_viewer_have_no_approve_button_and_are_told_why()
+    {
+        foreach (var actor in (Actor[])[Commander with { Roles = [Role.Commander, Role.Approver] }, new("v", "Viewer", [Role.Viewer], [])])
+        {
+            var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, actor).Add(a => a.Preview, [Preview()]));
+            Assert.Empty(panel.FindAll("[data-testid=approve]"));
+            Assert.NotEmpty(panel.Find("[data-testid=cannot-approve]").TextContent);
+        }
+    }
+
+    [Fact]
+    public void Nothing_can_be_approved_before_its_preview_is_there()
+    {
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, []));
+        Assert.True(panel.Find("[data-testid=approve]").HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void A_blocked_step_offers_decisions_to_a_commander_only()
+    {
+        var run = Failed();
+        var decided = new List<StepDecision>();
+        var table = Render<StepTable>(p => p.Add(t => t.Run, run).Add(t => t.CanCommand, true).Add(t => t.OnDecide, d => decided.Add(d.Item2)));
+        Assert.Equal("failed", table.Find("[data-testid=step-one]").GetAttribute("data-status"));
+        table.FindAll("[data-testid=step-one] button.small")[0].Click();
+        Assert.Equal([StepDecision.Retry], decided);
+        Assert.Empty(Render<StepTable>(p => p.Add(t => t.Run, run).Add(t => t.CanCommand, false)).FindAll("button.small"));
+    }
+
+    [Fact]
+    public void A_checklist_confirms_only_when_everything_is_ticked()
+    {
+        var confirmed = new List<string>();
+        var step = new StepState(Step("look") with { Uses = "confirm/checklist", With = new JsonObject { ["items"] = new JsonArray("one", "<b>two</b>") } }, false);
+        var list = Render<Checklist>(p => p.Add(c => c.Run, Requested()).Add(c => c.Step, step).Add(c => c.CanConfirm, true).Add(c => c.OnConfirm, c => confirmed.AddRange(c.Items)));
+        Assert.Empty(list.FindAll("b"));
+        list.FindAll("input")[0].Change(true);
+        Assert.True(list.Find("button").HasAttribute("disabled"));
+        list.FindAll("input")[1].Change(true);
+        list.Find("button").Click();
+        Assert.Equal(["<b>two</b>", "one"], confirmed.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_graph_puts_branches_below_each_other_and_their_meeting_after_them()
+    {
+        var layout = StepLayout.Of([.. new[] { Step("a"), Step("b", "a"), Step("c", "a"), Step("d", "b", "c") }.Select(s => new StepState(s, false))]);
+        Assert.Equal([(0, 0), (1, 0), (1, 1), (2, 0)], layout.Places.Select(p => (p.Column, p.Row)));
+        Assert.Equal(4, layout.Edges.Count);
+        var graph = Render<StepGraph>(p => p.Add(g => g.Steps, [.. layout.Places.Select(x => x.Step)]));
+        Assert.Equal(4, graph.FindAll("g.node").Count);
+    }
+
+    private static PlanStep Step(string id, params string[] needs) =>
+        new(id, id, "command/run", new JsonObject { ["argv"] = new JsonArray("./release", "v1") }, needs, TimeSpan.FromMinutes(1), 1, TimeSpan.Zero, Effect.Once, OnFailure.Stop, null);
+
+    private static StepPreview Preview() => new("one", "One", "command/run", Effect.Once, false, OnFailure.Stop, TimeSpan.FromMinutes(1), 1, [], false, ["Runs ./release v1"], null);
+
+    private static Run Requested()
+    {
+        var plan = new Plan("p", "Plan", "shop", Risk.Modification, null, "none", [], [Step("one")], [], null, []);
+        return Do(Run.None, new RequestRun("r", "i", new PlanVersion("p", 1, "sha256:p", plan), "shop", "production", new Dictionary<string, string>(), false, "because", Commander.Person, Noon));
+    }
+
+    private static Run Failed()
+    {
+        var run = Do(Requested(), new DecideApproval(true, null, Requested().Digest, "", Approver, Noon));
+        run = Do(Do(run, new LeaseRun("n", Noon)), new AdvanceRun(1, Noon));
+        return Do(run, new FinishStep(1, "one", 1, StepResult.Failed("exit 1", 1), Noon));
+    }
+
+    private static Run Do(Run run, RunCommand command) => RunDecider.Decide(run, command).Events.Aggregate(run, Run.Apply);
+}
