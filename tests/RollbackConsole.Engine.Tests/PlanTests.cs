@@ -1,5 +1,5 @@
-using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Steps;
 using RollbackConsole.Store.Plans;

@@ -34,12 +34,22 @@ public sealed record Incident
     {
         IncidentDeclared d => state with
         {
-            Id = d.Id, Number = d.Number, Title = d.Title, Service = d.Service, Environment = d.Environment,
-            Status = IncidentStatus.Open, DeclaredBy = d.By, DeclaredAt = d.At,
+            Id = d.Id,
+            Number = d.Number,
+            Title = d.Title,
+            Service = d.Service,
+            Environment = d.Environment,
+            Status = IncidentStatus.Open,
+            DeclaredBy = d.By,
+            DeclaredAt = d.At,
         },
         IncidentClassified c => state with
         {
-            Severity = c.Severity, Action = c.Action, DecideBy = c.DecideBy, Rules = c.Rules, DecidedAt = null,
+            Severity = c.Severity,
+            Action = c.Action,
+            DecideBy = c.DecideBy,
+            Rules = c.Rules,
+            DecidedAt = null,
         },
         CommanderAssigned c => state with { Commander = c.Commander },
         RunLinked { Kind: "requested" } r => state with { DecidedAt = state.DecidedAt ?? r.At },

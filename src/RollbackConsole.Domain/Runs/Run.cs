@@ -97,18 +97,33 @@ public sealed record Run
         RunQueued q => s with { Status = RunStatus.Queued, ApprovedAt = q.At },
         RunLeased l => s with
         {
-            Node = l.Node, Epoch = l.Epoch, StartedAt = s.StartedAt ?? l.At,
+            Node = l.Node,
+            Epoch = l.Epoch,
+            StartedAt = s.StartedAt ?? l.At,
             Status = s.Status == RunStatus.Queued ? RunStatus.Running : s.Status,
         },
         StepStarted t => s.With(t.Step, x => x with
         {
-            Status = StepStatus.Running, Attempt = t.Attempt, AttemptsUsed = x.AttemptsUsed + 1, StartedAt = t.At, FirstStartedAt = x.FirstStartedAt ?? t.At,
-            FinishedAt = null, NotBefore = null, ExitCode = null, Summary = "", ConfirmedBy = null, ConfirmedItems = [],
+            Status = StepStatus.Running,
+            Attempt = t.Attempt,
+            AttemptsUsed = x.AttemptsUsed + 1,
+            StartedAt = t.At,
+            FirstStartedAt = x.FirstStartedAt ?? t.At,
+            FinishedAt = null,
+            NotBefore = null,
+            ExitCode = null,
+            Summary = "",
+            ConfirmedBy = null,
+            ConfirmedItems = [],
         }),
         StepFinished f => s.With(f.Step, x => x with
         {
-            Status = f.Status, FinishedAt = f.At, ExitCode = f.ExitCode, Summary = f.Summary,
-            Outputs = f.Outputs.ToImmutableDictionary(), IntegrityDiffers = f.IntegrityDiffers,
+            Status = f.Status,
+            FinishedAt = f.At,
+            ExitCode = f.ExitCode,
+            Summary = f.Summary,
+            Outputs = f.Outputs.ToImmutableDictionary(),
+            IntegrityDiffers = f.IntegrityDiffers,
         }),
         StepRetryScheduled r => s.With(r.Step, x => x with { Status = StepStatus.Pending, NotBefore = r.NotBefore }),
         StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because }),

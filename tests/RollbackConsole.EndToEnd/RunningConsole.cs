@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+
+// One console, one shop, two cores: one story after the other.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: AssemblyFixture(typeof(RollbackConsole.EndToEnd.RunningConsole))]
+
+namespace RollbackConsole.EndToEnd;
+
+/// <summary>The console as a user starts it: its own process, embedded PostgreSQL, the demo shop, and a real Chromium in front.</summary>
+public sealed partial class RunningConsole : IAsyncLifetime
+{
+    private const string Chromium = "/usr/bin/chromium";
+
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("rollback-console-e2e-").FullName;
+    private Process? _process;
+    private IPlaywright? _playwright;
+    private IBrowser? _browser;
+
+    public string Address { get; private set; } = "";
+
+    public string DataDirectory => Path.Combine(_folder, "data");
+
+    /// <summary>Why nothing can be driven here; null when it can.</summary>
+    public string? Missing { get; private set; }
+
+    public static string Root
+    {
+        get
+        {
+            var root = AppContext.BaseDirectory;
+            while (!File.Exists(Path.Combine(root, "RollbackConsole.sln"))) root = Path.GetDirectoryName(root)!;
+            return root;
+        }
+    }
+
+    private static string Configuration => AppContext.BaseDirectory.Contains("/Release/", StringComparison.Ordinal) ? "Release" : "Debug";
+
+    private static string ConsoleAssembly => Path.Combine(Root, "src/RollbackConsole.Web/bin", Configuration, "net10.0/rollback-console.dll");
+
+    public async ValueTask InitializeAsync()
+    {
+        Missing = !File.Exists(Chromium) ? "Chromium is not installed on this machine."
+            : !Directory.Exists("/usr/lib/postgresql") ? "PostgreSQL is not installed on this machine." : null;
+        if (Missing is not null) return;
+        File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
+        _process = Start([]);
+        _process.OutputDataReceived += (_, e) => { if (e.Data is not null) _output.Enqueue(e.Data); };
+        _process.ErrorDataReceived += (_, e) => { if (e.Data is not null) _output.Enqueue(e.Data); };
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        for (var tries = 0; !_output.Any(l => l.Contains(" is ready at ", StringComparison.Ordinal)); tries++)
+        {
+            Assert.True(tries < 600 && !_process.HasExited, string.Join('\n', _output));
+            await Task.Delay(100);
+        }
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new()
+        {
+            ExecutablePath = Chromium,
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_browser is not null) await _browser.DisposeAsync();
+        _playwright?.Dispose();
+        if (_process is not null)
+        {
+            using (var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"])) await kill.WaitForExitAsync();
+            await _process.WaitForExitAsync();
+            _process.Dispose();
+        }
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>A browser of its own, signed in by the form as a person does it.</summary>
+    public async Task<IPage> SignIn(string name, string? password = null, BrowserNewContextOptions? options = null)
+    {
+        Assert.SkipWhen(Missing is not null, Missing ?? "");
+        var context = await _browser!.NewContextAsync(options ?? new() { ViewportSize = new() { Width = 1440, Height = 900 } });
+        var page = await context.NewPageAsync();
+        page.PageError += (_, e) => _output.Enqueue("page error: " + e);
+        await page.GotoAsync(Address + "/sign-in");
+        await page.FillAsync("input[name=name]", name);
+        await page.FillAsync("input[name=password]", password ?? PasswordOf(name));
+        await page.ClickAsync("button[type=submit]");
+        await page.WaitForSelectorAsync("h1:has-text('Board')");
+        return page;
+    }
+
+    /// <summary>What the browser complained about: nothing may go wrong unseen.</summary>
+    public IEnumerable<string> PageErrors => _output.Where(l => l.StartsWith("page error", StringComparison.Ordinal));
+
+    /// <summary>Runs the admin command line against the running console, and answers with what it printed.</summary>
+    public async Task<string> Cli(params string[] arguments)
+    {
+        Assert.SkipWhen(Missing is not null, Missing ?? "");
+        using var process = Start(arguments);
+        var output = await process.StandardOutput.ReadToEndAsync();
+        var errors = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, output + errors);
+        return output.Trim();
+    }
+
+    public async Task<HttpClient> Api(params string[] roles)
+    {
+        var token = await Cli(["token", "create", "--name", string.Join('-', roles), "--role", string.Join(',', roles)]);
+        return new HttpClient { BaseAddress = new Uri(Address + "/api/v1/"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", token) } };
+    }
+
+    private string PasswordOf(string name) => PasswordLine().Matches(string.Join('\n', _output)).Single(m => m.Groups["name"].Value == name).Groups["password"].Value;
+
+    private Process Start(string[] arguments)
+    {
+        if (Address.Length == 0) Address = $"http://127.0.0.1:{FreePort()}";
+        var start = new ProcessStartInfo("dotnet", [ConsoleAssembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = _folder };
+        start.Environment["Console__Urls"] = Address;
+        start.Environment["Console__DataDirectory"] = DataDirectory;
+        start.Environment["Console__Library"] = Path.Combine(Root, "deploy/library");
+        start.Environment["Demo__Enabled"] = "true";
+        start.Environment["Demo__Shop"] = Path.Combine(Root, "deploy/demo/Shop/bin", Configuration, "net10.0/shop.dll");
+        return Process.Start(start)!;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    [GeneratedRegex(@"One-time password of '(?<name>\w+)' \([^)]*\): (?<password>\S+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex PasswordLine();
+}
