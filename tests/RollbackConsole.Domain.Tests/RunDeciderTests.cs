@@ -112,6 +112,36 @@ public sealed class RunDeciderTests
     }
 
     [Fact]
+    public void A_failure_that_recovers_undoes_what_was_done_in_reverse_and_then_runs_the_recovery_steps()
+    {
+        var plan = PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { Undo = Step("undo-b") }, Step("c", "b") with { OnFailure = OnFailure.Recover, Undo = Step("undo-c") }, Step("d", "c"))
+            with { Recovery = [Step("r")] };
+        var run = Running(plan).Finish("a", at: Noon.AddSeconds(1)).Finish("b", at: Noon.AddSeconds(2)).Finish("c", StepStatus.Failed);
+        Assert.Equal(["a", "b", "c", "d", "undo-b", "undo-a", "r"], run.Steps.Select(s => s.Step.Id));
+        Assert.Equal((StepStatus.Canceled, StepStatus.Running), (run.StatusOf("d"), run.StatusOf("undo-b")));
+        run = run.Finish("undo-b").Finish("undo-a").Finish("r");
+        Assert.Equal((RunStatus.Finished, RunOutcome.Failed), (run.Status, run.Outcome!.Value));
+        Assert.Contains("All 3 undo and recovery steps succeeded", run.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_recovery_that_fails_waits_for_a_person()
+    {
+        var run = Running(PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { OnFailure = OnFailure.Recover })).Finish("a").Finish("b", StepStatus.Failed).Finish("undo-a", StepStatus.Failed);
+        Assert.Equal(RunStatus.NeedsDecision, run.Status);
+        run = run.Do(new SkipStep("undo-a", "done by hand", Commander.Person, Noon)).Do(new AdvanceRun(1, Noon));
+        Assert.Equal(RunOutcome.Failed, run.Outcome);
+    }
+
+    [Fact]
+    public void An_unknown_outcome_is_never_undone_before_a_person_has_looked()
+    {
+        var run = Running(PlanOf(Step("a") with { OnFailure = OnFailure.Recover })).Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((RunStatus.NeedsDecision, StepStatus.Unknown), (run.Status, run.StatusOf("a")));
+        Assert.Equal(RunOutcome.Failed, run.Do(new SettleOutcome("a", StepStatus.Failed, "it did not", Commander.Person, Noon)).Do(new AdvanceRun(2, Noon)).Outcome);
+    }
+
+    [Fact]
     public void After_a_crash_an_idempotent_step_runs_again_and_a_once_step_is_unknown()
     {
         var run = Running(PlanOf(Step("once"), Step("again") with { Effect = Effect.Idempotent })).Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));

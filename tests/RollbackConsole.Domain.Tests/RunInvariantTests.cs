@@ -118,9 +118,10 @@ public sealed class RunInvariantTests
                 Attempts = 1 + draw.Next(3),
                 RetryDelay = TimeSpan.FromSeconds(draw.Next(1, 5)),
                 Effect = (Effect)draw.Next(2),
-                OnFailure = draw.Next(3) == 0 ? OnFailure.Continue : OnFailure.Stop,
+                OnFailure = (OnFailure)draw.Next(3),
+                Undo = draw.Next(2) == 0 ? Step($"undo-s{i}") : null,
             });
         }
-        return PlanOf([.. steps]) with { Checks = draw.Next(2) == 0 ? [Step("check")] : [] };
+        return PlanOf([.. steps]) with { Checks = draw.Next(2) == 0 ? [Step("check")] : [], Recovery = draw.Next(2) == 0 ? [Step("recover")] : [] };
     }
 }

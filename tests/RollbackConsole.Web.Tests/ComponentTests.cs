@@ -91,7 +91,7 @@ public sealed class ComponentTests : BunitContext
     public void A_checklist_confirms_only_when_everything_is_ticked()
     {
         var confirmed = new List<string>();
-        var step = new StepState(Step("look") with { Uses = "confirm/checklist", With = new JsonObject { ["items"] = new JsonArray("one", "<b>two</b>") } }, false);
+        var step = new StepState(Step("look") with { Uses = "confirm/checklist", With = new JsonObject { ["items"] = new JsonArray("one", "<b>two</b>") } }, StepPart.Step);
         var list = Render<Checklist>(p => p.Add(c => c.Run, Requested()).Add(c => c.Step, step).Add(c => c.CanConfirm, true).Add(c => c.OnConfirm, c => confirmed.AddRange(c.Items)));
         Assert.Empty(list.FindAll("b"));
         list.FindAll("input")[0].Change(true);
@@ -104,7 +104,7 @@ public sealed class ComponentTests : BunitContext
     [Fact]
     public void The_graph_puts_branches_below_each_other_and_their_meeting_after_them()
     {
-        var layout = StepLayout.Of([.. new[] { Step("a"), Step("b", "a"), Step("c", "a"), Step("d", "b", "c") }.Select(s => new StepState(s, false))]);
+        var layout = StepLayout.Of([.. new[] { Step("a"), Step("b", "a"), Step("c", "a"), Step("d", "b", "c") }.Select(s => new StepState(s, StepPart.Step))]);
         Assert.Equal([(0, 0), (1, 0), (1, 1), (2, 0)], layout.Places.Select(p => (p.Column, p.Row)));
         Assert.Equal(4, layout.Edges.Count);
         var graph = Render<StepGraph>(p => p.Add(g => g.Steps, [.. layout.Places.Select(x => x.Step)]));
@@ -114,7 +114,7 @@ public sealed class ComponentTests : BunitContext
     private static PlanStep Step(string id, params string[] needs) =>
         new(id, id, "command/run", new JsonObject { ["argv"] = new JsonArray("./release", "v1") }, needs, TimeSpan.FromMinutes(1), 1, TimeSpan.Zero, Effect.Once, OnFailure.Stop, null);
 
-    private static StepPreview Preview() => new("one", "One", "command/run", Effect.Once, false, OnFailure.Stop, TimeSpan.FromMinutes(1), 1, [], false, ["Runs ./release v1"], null);
+    private static StepPreview Preview() => new("one", "One", "command/run", Effect.Once, false, OnFailure.Stop, TimeSpan.FromMinutes(1), 1, [], StepPart.Step, ["Runs ./release v1"], null);
 
     private static Run Requested()
     {

@@ -15,7 +15,18 @@ public enum Effect
 }
 
 /// <summary>What happens when the last attempt of a step fails.</summary>
-public enum OnFailure { Stop, Continue, Recover }
+public enum OnFailure
+{
+    /// <summary>The run waits for a person.</summary>
+    Stop,
+    /// <summary>The run goes on and can end as partial at best.</summary>
+    Continue,
+    /// <summary>Completed steps are undone in reverse, then the plan's recovery steps run.</summary>
+    Recover,
+}
+
+/// <summary>Which part of a plan a step belongs to.</summary>
+public enum StepPart { Step, Check, Undo, Recovery }
 
 /// <summary>A rollback plan: an immutable version of it is named by the digest of its content.</summary>
 /// <param name="Objective">Recovery time objective: from approval to verified, at the most.</param>
@@ -37,9 +48,10 @@ public sealed record PlanParameter(
 /// <param name="With">The kind's inputs, not yet rendered.</param>
 /// <param name="Needs">Steps that must be done before; empty for a first step.</param>
 /// <param name="Timeout">Per attempt.</param>
+/// <param name="Undo">What takes this step back when a later one fails with <see cref="OnFailure.Recover"/>.</param>
 public sealed record PlanStep(
     string Id, string Title, string Uses, JsonObject With, IReadOnlyList<string> Needs, TimeSpan Timeout,
-    int Attempts, TimeSpan RetryDelay, Effect Effect, OnFailure OnFailure, JsonObject? Undo);
+    int Attempts, TimeSpan RetryDelay, Effect Effect, OnFailure OnFailure, PlanStep? Undo);
 
 /// <summary>A stored version of a plan.</summary>
 /// <param name="Version">1, 2, 3 … in the order of import.</param>

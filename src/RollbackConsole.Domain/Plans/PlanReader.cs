@@ -56,6 +56,8 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             checks = ReadSteps(read, map["checks"], "checks", scope, sequential: false);
         }
         var recovery = ReadSteps(read, map["recovery"], "recovery", scope, sequential: true);
+        if (recovery.FirstOrDefault(r => r.OnFailure == OnFailure.Recover) is { } circular)
+            read.Error(map["recovery"]!, "recovery", $"'{circular.Id}': a recovery step cannot itself recover.");
         var downtime = read.Text(map, "downtime", "") ?? "none";
         if (downtime != "none" && !downtime.Split('-').All(d => Duration.TryParse(d, out _)))
             read.Error(map["downtime"]!, "downtime", "Write 'none', a duration such as 10m, or a range such as 10m-15m.");
@@ -110,6 +112,7 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             if (read.Map(item, at, StepKeys) is not { } map) continue;
             var id = read.Identifier(map, "id", at, StepRule(), "lower-case letters, digits, '_' or '-', starting with a letter, at most 63");
             if (id is not null && !scope.Steps.Add(id)) read.Error(map["id"]!, at + ".id", $"Another step is called '{id}' already.");
+            if (id?.StartsWith("undo-", StringComparison.Ordinal) == true) read.Error(map["id"]!, at + ".id", "Names that start with 'undo-' are kept for the undoing of steps.");
             var needs = map["needs"] is { } listed
                 ? read.List(listed, at + ".needs").OfType<ScalarNode>().Select(s => s.Value).ToList()
                 : sequential && steps.Count > 0 ? [steps[^1].Id] : [];
@@ -125,7 +128,9 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             var verbatim = kinds.GetValueOrDefault(steps[index].Uses)?.Inputs.Where(i => i.Type == InputType.Verbatim).Select(i => i.Name).ToHashSet(StringComparer.Ordinal) ?? [];
             foreach (var entry in (map["with"] as MapNode)?.Entries.Where(e => !verbatim.Contains(e.Key.Value)) ?? [])
                 CheckReferences(read, entry.Value, $"{path}[{index}].with.{entry.Key.Value}", scope, visible);
-            if (map["undo"] is { } undo) CheckReferences(read, undo, $"{path}[{index}].undo", scope, [.. visible, steps[index].Id]);
+            var keptAsText = kinds.GetValueOrDefault(steps[index].Undo?.Uses ?? "")?.Inputs.Where(i => i.Type == InputType.Verbatim).Select(i => i.Name).ToHashSet(StringComparer.Ordinal) ?? [];
+            foreach (var entry in ((map["undo"] as MapNode)?["with"] as MapNode)?.Entries.Where(e => !keptAsText.Contains(e.Key.Value)) ?? [])
+                CheckReferences(read, entry.Value, $"{path}[{index}].undo.with.{entry.Key.Value}", scope, [.. visible, steps[index].Id]);
         }
         return steps;
     }
@@ -134,8 +139,6 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
     {
         var uses = read.Text(map, "uses", at, required: true) ?? "";
         var kind = ReadUse(read, map, at, uses);
-        if (map["undo"] is { } undo && read.Map(undo, at + ".undo", "uses", "with") is { } undoMap)
-            ReadUse(read, undoMap, at + ".undo", read.Text(undoMap, "uses", at + ".undo", required: true) ?? "");
         var retry = read.Map(map["retry"], at + ".retry", "attempts", "delay");
         return new PlanStep(id, read.Text(map, "title", at, longest: 200) ?? id, uses,
             map["with"] is MapNode with ? (JsonObject)Canonical.ToJson(with)! : [], needs,
@@ -144,7 +147,17 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             (retry is null ? null : read.Duration(retry, "delay", at + ".retry", TimeSpan.FromHours(1))) ?? TimeSpan.FromSeconds(5),
             read.Choice<Effect>(map, "effect", at) ?? kind?.DefaultEffect ?? Effect.Once,
             read.Choice<OnFailure>(map, "on-failure", at) ?? OnFailure.Stop,
-            map["undo"] is MapNode u ? (JsonObject)Canonical.ToJson(u)! : null);
+            ReadUndo(read, map, at, id));
+    }
+
+    private PlanStep? ReadUndo(DocumentReader read, MapNode map, string at, string id)
+    {
+        if (map["undo"] is not { } node || read.Map(node, at + ".undo", "uses", "with", "timeout", "effect") is not { } undo) return null;
+        var uses = read.Text(undo, "uses", at + ".undo", required: true) ?? "";
+        var kind = ReadUse(read, undo, at + ".undo", uses);
+        return new PlanStep("undo-" + id, "Undo: " + (read.Text(map, "title", at, longest: 200) ?? id), uses, undo["with"] is MapNode with ? (JsonObject)Canonical.ToJson(with)! : [], [],
+            read.Duration(undo, "timeout", at + ".undo", LongestTimeout) ?? DefaultTimeout, 1, TimeSpan.FromSeconds(5),
+            read.Choice<Effect>(undo, "effect", at + ".undo") ?? kind?.DefaultEffect ?? Effect.Once, OnFailure.Stop, null);
     }
 
     private StepKindSchema? ReadUse(DocumentReader read, MapNode map, string at, string uses)

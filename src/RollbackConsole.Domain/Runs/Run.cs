@@ -13,10 +13,10 @@ public enum RunOutcome { Succeeded, Partial, Failed, Aborted, Rejected, Expired 
 public enum StepStatus { Pending, Running, Succeeded, Failed, Error, Unknown, Skipped, Canceled }
 
 /// <summary>One step of a run, as the events tell it.</summary>
-/// <param name="NotBefore">A retry waits until then.</param>
-/// <param name="Settled">A person decided about a failure: it blocks nothing any more.</param>
-public sealed record StepState(PlanStep Step, bool IsCheck)
+public sealed record StepState(PlanStep Step, StepPart Part)
 {
+    public bool IsCheck => Part == StepPart.Check;
+
     public StepStatus Status { get; init; } = StepStatus.Pending;
     public int Attempt { get; init; }
     /// <summary>Attempts that count against the plan's limit; a person's retry starts the count again.</summary>
@@ -39,7 +39,10 @@ public sealed record StepState(PlanStep Step, bool IsCheck)
         || (Status is StepStatus.Failed or StepStatus.Error && Step.OnFailure == OnFailure.Continue);
 
     /// <summary>It went wrong in a way that waits for a person.</summary>
-    public bool Blocks => Failed && !LetsOthersGoOn;
+    public bool Blocks => Failed && !LetsOthersGoOn && !LeftToRecovery;
+
+    /// <summary>The recovery took over: nobody has to decide about this step any more.</summary>
+    public bool LeftToRecovery { get; init; }
 
     public bool Done => Status is not (StepStatus.Pending or StepStatus.Running);
 }
@@ -74,6 +77,7 @@ public sealed record Run
     public string? Node { get; init; }
     public int Epoch { get; init; }
     public DecisionNeeded? Decision { get; init; }
+    public RecoveryStarted? Recovery { get; init; }
     public ImmutableArray<StepState> Steps { get; init; } = [];
 
     public bool Exists => Id.Length > 0;
@@ -135,6 +139,7 @@ public sealed record Run
         RunResumed => s with { Status = RunStatus.Running },
         AbortRequested => s with { Status = RunStatus.Aborting },
         DecisionNeeded d => s with { Status = RunStatus.NeedsDecision, Decision = d },
+        RecoveryStarted r => s.Recover(r),
         RunFinished f => s with { Status = RunStatus.Finished, Outcome = f.Outcome, Summary = f.Summary, FinishedAt = f.At },
         _ => throw new InvalidOperationException($"{e.GetType().Name} does not belong to a run."),
     };
@@ -143,8 +148,8 @@ public sealed record Run
     {
         // Checks verify the whole: they wait for every step of the plan.
         var all = plan.Steps.Select(s => s.Id).ToList();
-        return [.. plan.Steps.Select(s => new StepState(s, false)),
-            .. plan.Checks.Select(c => new StepState(c with { Needs = [.. all, .. c.Needs] }, true))];
+        return [.. plan.Steps.Select(s => new StepState(s, StepPart.Step)),
+            .. plan.Checks.Select(c => new StepState(c with { Needs = [.. all, .. c.Needs] }, StepPart.Check))];
     }
 
     private Run With(string step, Func<StepState, StepState> change)
@@ -152,6 +157,24 @@ public sealed record Run
         for (var i = 0; i < Steps.Length; i++)
             if (Steps[i].Step.Id == step) return this with { Steps = Steps.SetItem(i, change(Steps[i])) };
         throw new InvalidOperationException($"The run {Id} has no step '{step}'.");
+    }
+
+    /// <summary>What was not reached is canceled; undo of what succeeded, newest first, then the recovery steps, one after the other.</summary>
+    private Run Recover(RecoveryStarted r)
+    {
+        var left = Steps.Select(x => x with
+        {
+            LeftToRecovery = true,
+            Status = x.Status == StepStatus.Pending ? StepStatus.Canceled : x.Status,
+            Summary = x.Status == StepStatus.Pending ? "Not reached; the run recovers." : x.Summary,
+        });
+        var undo = Steps.Where(x => x.Status == StepStatus.Succeeded && x.Step.Undo is not null).OrderByDescending(x => x.FinishedAt).Select(x => (Step: x.Step.Undo!, Part: StepPart.Undo));
+        var added = undo.Concat(Plan.Recovery.Select(x => (Step: x, Part: StepPart.Recovery))).ToList();
+        return this with
+        {
+            Recovery = r,
+            Steps = [.. left, .. added.Select((a, i) => new StepState(a.Step with { Needs = i == 0 ? [] : [added[i - 1].Step.Id] }, a.Part))],
+        };
     }
 
     private Run Decided(string step, Func<StepState, StepState> change)

@@ -180,6 +180,13 @@ public static class RunDecider
         if (s.Status is not (RunStatus.Running or RunStatus.NeedsDecision)) return events;
         if (s.Steps.FirstOrDefault(x => x.Blocks) is { } blocked)
         {
+            // An unknown outcome is never undone unseen: a person looks first.
+            if (running == 0 && s.Recovery is null && s.Steps.Where(x => x.Blocks).All(x => x.Status is StepStatus.Failed or StepStatus.Error && x.Step.OnFailure == OnFailure.Recover))
+            {
+                events.Add(new RecoveryStarted(blocked.Step.Id, $"'{blocked.Step.Title}' {Word(blocked.Status)}: {blocked.Summary}", at));
+                events.AddRange(Continue(Run.Apply(s, events[0]), at));
+                return events;
+            }
             // Branches that run may end; nothing new starts until a person has decided.
             if (running == 0 && s.Status != RunStatus.NeedsDecision)
                 events.Add(new DecisionNeeded(blocked.Step.Id, $"'{blocked.Step.Title}' {Word(blocked.Status)}: {blocked.Summary}", at));
@@ -203,6 +210,13 @@ public static class RunDecider
         // Data that differs is never success, and never "partial" either, even when a person went past it.
         if (s.Steps.FirstOrDefault(x => x.IntegrityDiffers) is { } differs)
             return new RunFinished(RunOutcome.Failed, $"Data integrity differs ('{differs.Step.Title}'): {differs.Summary}", at);
+        if (s.Recovery is { } recovery)
+        {
+            var recovered = s.Steps.Where(x => x.Part is StepPart.Undo or StepPart.Recovery).ToList();
+            return new RunFinished(RunOutcome.Failed, $"{recovery.Because} " + (recovered.Count == 0 ? "There was nothing to undo and the plan has no recovery steps."
+                : recovered.All(x => x.Status == StepStatus.Succeeded) ? $"All {recovered.Count} undo and recovery steps succeeded."
+                : $"Recovery did not fully succeed: {string.Join(", ", recovered.Where(x => x.Status != StepStatus.Succeeded).Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}."), at);
+        }
         if (bad.Count == 0) return new RunFinished(RunOutcome.Succeeded, $"All {s.Steps.Length} steps succeeded.", at);
         return new RunFinished(RunOutcome.Partial,
             $"{s.Steps.Length - bad.Count} of {s.Steps.Length} steps succeeded; {string.Join(", ", bad.Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}.", at);

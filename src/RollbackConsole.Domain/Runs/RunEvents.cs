@@ -64,5 +64,9 @@ public sealed record AbortRequested(string Reason, Person By, DateTimeOffset At)
 [EventKind("run.decision.needed")]
 public sealed record DecisionNeeded(string Step, string Because, DateTimeOffset At) : IEvent;
 
+/// <summary>The plan cannot be carried out; what was done is taken back and the recovery steps run.</summary>
+[EventKind("run.recovery.started")]
+public sealed record RecoveryStarted(string Step, string Because, DateTimeOffset At) : IEvent;
+
 [EventKind("run.finished")]
 public sealed record RunFinished(RunOutcome Outcome, string Summary, DateTimeOffset At) : IEvent;

@@ -72,6 +72,7 @@ public sealed class Timeline(NpgsqlDataSource source)
         RunResumed r => (r.By.Name, $"Resumed: {r.Reason}"),
         AbortRequested a => (a.By.Name, $"Aborted: {a.Reason}"),
         DecisionNeeded d => (null, $"Needs a decision: {d.Because}"),
+        RecoveryStarted r => (null, $"Recovery starts: {r.Because}"),
         RunFinished f => (null, $"Finished, {Lower(f.Outcome)}: {f.Summary}"),
         PlanVersionAdded p => (p.By.Name, $"Added version {p.Version} of plan {p.Name}"),
         AccountCreated a => (a.By.Name, $"Created the account {a.Name} ({string.Join(", ", a.Roles)})"),

@@ -12,7 +12,7 @@ namespace RollbackConsole.Engine.Plans;
 /// <summary>What one step would do, in sentences.</summary>
 public sealed record StepPreview(
     string Id, string Title, string Uses, Effect Effect, bool Destructive, OnFailure OnFailure, TimeSpan Timeout, int Attempts,
-    IReadOnlyList<string> Needs, bool IsCheck, IReadOnlyList<string> Does, string? Problem);
+    IReadOnlyList<string> Needs, StepPart Part, IReadOnlyList<string> Does, string? Problem);
 
 /// <summary>Shows exactly what would run, with what, where, without doing it.</summary>
 public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask mask, EngineFolders folders, TimeProvider time)
@@ -23,7 +23,9 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
     {
         var (values, refusal) = ParameterValues.Bind(plan, parameters);
         if (refusal is not null) throw new RefusedException(refusal);
-        var steps = plan.Steps.Select(s => (Step: s, IsCheck: false)).Concat(plan.Checks.Select(c => (Step: c, IsCheck: true))).ToList();
+        // What runs only when a step fails is approved with the rest, so it is shown with the rest.
+        var steps = plan.Steps.Select(s => (Step: s, Part: StepPart.Step)).Concat(plan.Checks.Select(c => (Step: c, Part: StepPart.Check)))
+            .Concat(plan.Steps.Where(s => s.Undo is not null).Reverse().Select(s => (Step: s.Undo!, Part: StepPart.Undo))).Concat(plan.Recovery.Select(r => (Step: r, Part: StepPart.Recovery))).ToList();
         // Outputs do not exist yet: they show under their name.
         var outputs = steps.SelectMany(s => TemplateReferences.In(s.Step.With.ToJsonString())).Where(r => r.StartsWith("steps.", StringComparison.Ordinal))
             .Select(r => r.Split('.')).Where(p => p.Length == 4).GroupBy(p => p[1].Trim('[', ']'), StringComparer.Ordinal)
@@ -31,12 +33,12 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
         var directory = folders.RunPath(runId);
         var context = Templates.Context(values, service, environment, incident, runId, directory, reason, outputs);
         var previews = new List<StepPreview>();
-        foreach (var (step, isCheck) in steps)
+        foreach (var (step, part) in steps)
         {
             var kind = kinds.Find(step.Uses);
             var (does, problem) = await Describe(kind, step, values, context, runId, directory, ct);
             previews.Add(new StepPreview(step.Id, step.Title, step.Uses, step.Effect, kind?.Schema.Destructive ?? false, step.OnFailure, step.Timeout,
-                step.Attempts, step.Needs, isCheck, [.. does.Select(mask.Clean)], problem is null ? null : mask.Clean(problem)));
+                step.Attempts, step.Needs, part, [.. does.Select(mask.Clean)], problem is null ? null : mask.Clean(problem)));
         }
         return previews;
     }

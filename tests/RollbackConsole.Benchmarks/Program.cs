@@ -1,0 +1,18 @@
+// Figures, side by side in one run on one PostgreSQL:
+//   dotnet run -c Release --project tests/RollbackConsole.Benchmarks [ROUNDS]
+// Milliseconds per step of a 50-step plan of /bin/true: through the console's engine, a bare .NET loop (two commits and one spawn
+// a step), and a bash script that appends a line with tee for each step. Then: approval to first step. Medians and ratios count.
+using RollbackConsole.Benchmarks;
+
+var rounds = args.Length > 0 ? int.Parse(args[0]) : 15;
+var folder = Directory.CreateTempSubdirectory("rollback-console-bench-").FullName;
+File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+try
+{
+    await using var bench = await StepBench.Start(folder);
+    await bench.Run(rounds);
+}
+finally
+{
+    Directory.Delete(folder, recursive: true);
+}
