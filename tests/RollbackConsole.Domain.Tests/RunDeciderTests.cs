@@ -191,6 +191,14 @@ public sealed class RunDeciderTests
     }
 
     [Fact]
+    public void More_branches_than_can_be_watched_wait_for_their_turn()
+    {
+        var run = Running(PlanOf([.. Enumerable.Range(0, 12).Select(n => Step($"s{n}"))]));
+        Assert.Equal(RunDecider.MostParallel, run.Steps.Count(s => s.Status == StepStatus.Running));
+        Assert.Equal(StepStatus.Running, run.Finish("s0").StatusOf("s8"));
+    }
+
+    [Fact]
     public void A_paused_run_starts_nothing_new()
     {
         var run = Running(PlanOf(Step("a"), Step("b", "a"))).Do(new PauseRun("wait", Commander.Person, Noon)).Finish("a");
