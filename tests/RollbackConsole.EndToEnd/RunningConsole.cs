@@ -122,16 +122,22 @@ public sealed partial class RunningConsole : IAsyncLifetime
     private Process Start(string[] arguments)
     {
         if (Address.Length == 0) Address = $"http://127.0.0.1:{FreePort()}";
-        var start = new ProcessStartInfo("dotnet", [ConsoleAssembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = _folder };
-        start.Environment["Console__Urls"] = Address;
-        start.Environment["Console__DataDirectory"] = DataDirectory;
+        return Start(arguments, Address, DataDirectory, demo: true);
+    }
+
+    /// <summary>A console process on any address and folder.</summary>
+    internal static Process Start(string[] arguments, string address, string data, bool demo)
+    {
+        var start = new ProcessStartInfo("dotnet", [ConsoleAssembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = Path.GetDirectoryName(data) };
+        start.Environment["Console__Urls"] = address;
+        start.Environment["Console__DataDirectory"] = data;
         start.Environment["Console__Library"] = Path.Combine(Root, "deploy/library");
-        start.Environment["Demo__Enabled"] = "true";
+        start.Environment["Demo__Enabled"] = demo ? "true" : "false";
         start.Environment["Demo__Shop"] = Path.Combine(Root, "deploy/demo/Shop/bin", Configuration, "net10.0/shop.dll");
         return Process.Start(start)!;
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -4,6 +4,7 @@ using Npgsql;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Runs;
+using RollbackConsole.Steps.Running;
 using RollbackConsole.Steps.Secrets;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
@@ -29,12 +30,14 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
     {
         _run = loaded;
         using var changed = engine.Feed.Watch(Streams.Runs.Stream(runId));
+        var interrupted = loaded.State.Steps.Where(s => s.Status == StepStatus.Running).ToList();
         await Append(_ => new LeaseRun(engine.Folders.Node, Now));
         if (_run.State.Epoch != epoch) throw new LeaseLostException(runId);
         _incident = (await engine.Journal.Load(Streams.Incidents, _run.State.IncidentId, stop)).State;
         _lines = await RunLog.Open(runId, epoch, engine.Lines, engine.Mask, engine.Time, engine.Options.LogFlushEvery, engine.Log, stop);
         try
         {
+            foreach (var step in interrupted) await EndLeftovers(step);
             await Append(_ => new AdvanceRun(epoch, Now));
             await Loop(changed);
         }
@@ -45,6 +48,13 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             await _lines.DisposeAsync();
             _abort.Dispose();
         }
+    }
+
+    /// <summary>The node before was killed; where it ran on this machine, its step's processes may run on.</summary>
+    private async Task EndLeftovers(StepState step)
+    {
+        var ended = ProcessRunner.EndLeftovers(runId, step.Step.Id, step.Attempt);
+        if (ended > 0) await _lines.For(step.Step.Id, step.Attempt).Write("console", $"The console was killed while this attempt ran; {ended} of its processes were still running and were ended.");
     }
 
     private DateTimeOffset Now => engine.Time.GetUtcNow();

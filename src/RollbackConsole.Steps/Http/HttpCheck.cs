@@ -122,5 +122,10 @@ public sealed class HttpCheck(IHttpClientFactory clients, TimeProvider time) : I
     private static IEnumerable<(string Path, string Value)> Expectations(StepCall call) =>
         call.With.Nodes("json").Select(n => (n["path"]?.ToString() ?? "", n["equals"]?.ToString() ?? ""));
 
-    private TimeSpan Elapsed(long started) => TimeSpan.FromMilliseconds(Math.Ceiling(time.GetElapsedTime(started).TotalMilliseconds));
+    /// <summary>As people read it: whole seconds, or milliseconds below one.</summary>
+    private TimeSpan Elapsed(long started)
+    {
+        var elapsed = time.GetElapsedTime(started);
+        return elapsed.TotalSeconds >= 1 ? TimeSpan.FromSeconds(Math.Round(elapsed.TotalSeconds)) : TimeSpan.FromMilliseconds(Math.Ceiling(elapsed.TotalMilliseconds));
+    }
 }

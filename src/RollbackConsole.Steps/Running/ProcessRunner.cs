@@ -29,7 +29,7 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
     /// <exception cref="StepInputException">The program cannot be started.</exception>
     public async Task<int> Run(StepCall call, ProcessSpec spec, CancellationToken ct)
     {
-        var mark = $"{call.RunId}/{call.Step.Id}/{call.Attempt}/{Guid.NewGuid():N}";
+        var mark = $"{Attempt(call.RunId, call.Step.Id, call.Attempt)}{Guid.NewGuid():N}";
         using var process = Start(spec, call, mark);
         var pump = new LinePump(call.Log, mask);
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -58,6 +58,12 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
             throw;
         }
     }
+
+    /// <summary>Ends what an attempt left running on this machine because its console was killed; nobody watches over it any more.</summary>
+    /// <returns>How many processes were ended.</returns>
+    public static int EndLeftovers(string runId, string step, int attempt) => EndMarked(Attempt(runId, step, attempt));
+
+    private static string Attempt(string runId, string step, int attempt) => $"{runId}/{step}/{attempt}/";
 
     private static Process Start(ProcessSpec spec, StepCall call, string mark)
     {
@@ -120,23 +126,28 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
     {
         Kill(process);
         // Twice: a child may fork between the look and the kill.
-        for (var round = 0; round < 2; round++)
-        {
-            foreach (var id in Marked(mark))
-            {
-                try
-                {
-                    using var child = Process.GetProcessById(id);
-                    child.Kill();
-                }
-                catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
-                {
-                    // It ended by itself in the meantime.
-                }
-            }
-        }
+        for (var round = 0; round < 2; round++) EndMarked(mark);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         await process.WaitForExitAsync(patience.Token);
+    }
+
+    private static int EndMarked(string mark)
+    {
+        var ended = 0;
+        foreach (var id in Marked(mark))
+        {
+            try
+            {
+                using var child = Process.GetProcessById(id);
+                child.Kill();
+                ended++;
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
+            {
+                // It ended by itself in the meantime.
+            }
+        }
+        return ended;
     }
 
     private static void Kill(Process process)
