@@ -16,7 +16,7 @@ public sealed class LogLinesTests(TestCluster cluster)
         Assert.Equal(Enumerable.Range(501, 500).Select(n => (long)n), (await log.After("r", 500, 500)).Select(l => l.Seq));
         Assert.Equal([1199L, 1200L], (await log.Tail("r", 2)).Select(l => l.Seq));
         Assert.Equal([1197L, 1200L], (await log.Tail("r", 2, "b")).Select(l => l.Seq));
-        Assert.Equal([1000L, 1001L], (await log.Find("r", "line 100", null, 10)).Skip(1).Take(2));
+        Assert.Equal([1000L, 1001L], (await log.Find("r", "line 100", null, 0, 10)).Skip(1).Take(2));
         Assert.Equal(1200, await log.Last("r"));
         Assert.Equal(0, await log.Last("other"));
     }

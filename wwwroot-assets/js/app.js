@@ -26,6 +26,12 @@ const lost = {
 if (window.Blazor) Blazor.start({ circuit: { reconnectionHandler: lost } });
 
 document.addEventListener("click", e => {
+  if (e.target.closest(".skip")) {
+    // <base href="/"> would lead "#content" to the board.
+    e.preventDefault();
+    document.getElementById("content")?.focus();
+    return;
+  }
   if (!e.target.closest("[data-action=theme]")) return;
   const root = document.documentElement;
   const next = { auto: "light", light: "dark", dark: "auto" }[root.dataset.theme] ?? "auto";

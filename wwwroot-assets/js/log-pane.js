@@ -5,6 +5,8 @@ import { spans } from "./ansi.js";
 
 const ROW = 20;          // px, as in log-pane.css
 const CHUNK = 500;       // lines fetched at once
+// <base href="/"> would lead a bare "#L5" to the board.
+const here = seq => `${location.pathname}${location.search}#L${seq}`;
 const MOST_KEPT = 20000; // lines in memory; far ones are fetched again when somebody scrolls back
 
 export function open(element, run, steps) { return new LogPane(element, run, steps); }
@@ -27,13 +29,16 @@ class LogPane {
     this.count = make("span", { className: "log-count" });
     this.broken = make("span", { className: "log-state" });
     this.broken.setAttribute("role", "status");
-    const raw = make("a", { href: `/api/v1/runs/${this.run}/logs/raw`, textContent: "Download" });
+    const raw = make("a", { href: `/api/v1/runs/${this.run}/logs/raw`, textContent: "Download", download: "" });
     const back = make("button", { type: "button", textContent: "↑", title: "Match before (Shift+Enter)" });
     const next = make("button", { type: "button", textContent: "↓", title: "Next match (Enter)" });
     const bar = make("div", { className: "log-bar" }, this.search, back, next, this.found, this.step, this.follow, raw, this.broken, this.count);
     this.rows = make("div", { className: "log-rows" });
     this.view = make("div", { className: "log-view", tabIndex: 0 }, this.rows);
     this.view.setAttribute("role", "log");
+    // Rows come and go as one scrolls; read aloud they would never end.
+    this.view.setAttribute("aria-live", "off");
+    this.view.setAttribute("aria-label", "Output");
     this.empty = make("div", { className: "log-empty", textContent: "Opening the log…" });
     this.more = make("button", { className: "log-new", type: "button", textContent: "New lines ↓", hidden: true });
     this.element.replaceChildren(bar, this.view, this.empty, this.more);
@@ -52,19 +57,27 @@ class LogPane {
   }
 
   async begin() {
-    const tail = await this.get(`?tail=${CHUNK}`);
+    let tail;
+    while (!tail && !this.closed) {
+      try { tail = await this.get(`?tail=${CHUNK}`); } catch { await new Promise(done => setTimeout(done, 1500)); }
+    }
+    if (this.closed) return;
     this.keep(tail.lines);
     this.last = tail.last;
     const linked = /^#L(\d+)$/.exec(location.hash);
     this.size();
     if (linked && Number(linked[1]) <= this.last) { this.setFollowing(false); this.mark(Number(linked[1])); }
     else this.setFollowing(true);
-    await join(this);
+    if (!this.closed) await join(this);
   }
 
   // What the live hub needs: where to go on after a break.
   ask(connection) { return connection.invoke("FollowRun", this.run, this.last); }
-  state(up) { this.broken.textContent = up ? "" : "Reconnecting…"; }
+  state(up) {
+    const was = this.broken.textContent;
+    this.broken.textContent = up ? "" : "Reconnecting…";
+    if (up && was) this.draw();
+  }
 
   lines(batch) {
     let grew = false;
@@ -117,7 +130,7 @@ class LogPane {
     row.className = `log-row ${line.stream}${line.seq === this.marked ? " marked" : ""}`;
     row.style.top = `${index * ROW}px`;
     row.dataset.seq = line.seq;
-    const n = Object.assign(document.createElement("a"), { className: "n", href: `#L${line.seq}`, textContent: line.seq });
+    const n = Object.assign(document.createElement("a"), { className: "n", href: here(line.seq), textContent: line.seq });
     const t = Object.assign(document.createElement("span"), { className: "t", textContent: line.at.slice(11, 23), title: `${line.at} (UTC)` });
     const s = Object.assign(document.createElement("span"), { className: "s", textContent: line.step });
     row.append(n, t, s);
@@ -149,6 +162,9 @@ class LogPane {
       const step = this.only ? `&step=${encodeURIComponent(this.step.value)}` : "";
       this.keep((await this.get(`?after=${after}&limit=${CHUNK}${step}`)).lines);
       this.draw();
+    } catch {
+      // Rows in sight are asked for again, as long as they are in sight.
+      setTimeout(() => this.draw(), 1500);
     } finally {
       this.asked.delete(key);
     }
@@ -185,14 +201,21 @@ class LogPane {
   toEnd() { this.view.scrollTop = this.rows.offsetHeight; this.wasTop = this.view.scrollTop; }
 
   async showStep(step) {
+    // Undo and recovery steps join a run later than the pane opened.
+    if (step && ![...this.step.options].some(o => o.value === step)) this.step.append(new Option(step, step));
     this.step.value = step;
     this.only = null;
     if (step) {
-      const found = await this.get(`/find?step=${encodeURIComponent(step)}`);
-      if (this.step.value !== step) return;
-      this.only = found.seqs;
+      const seqs = [];
+      for (let more = true; more;) {
+        const found = await this.get(`/find?step=${encodeURIComponent(step)}&after=${seqs.at(-1) ?? 0}`);
+        if (this.step.value !== step) return;
+        for (const seq of found.seqs) seqs.push(seq);
+        more = found.more;
+      }
+      this.only = seqs;
       // Lines that arrived while the server looked.
-      for (const [seq, line] of this.known) if (line.step === step && seq > (found.seqs.at(-1) ?? 0)) this.only.push(seq);
+      for (const [seq, line] of this.known) if (line.step === step && seq > (seqs.at(-1) ?? 0)) this.only.push(seq);
       this.only.sort((a, b) => a - b);
     }
     this.size();
@@ -209,7 +232,7 @@ class LogPane {
       const asked = this.term;
       const step = this.only ? `&step=${encodeURIComponent(this.step.value)}` : "";
       const found = await this.get(`/find?text=${encodeURIComponent(asked)}${step}`);
-      if (asked !== this.search.value) return;
+      if (asked !== this.search.value || step !== (this.only ? `&step=${encodeURIComponent(this.step.value)}` : "")) return;
       this.hits = found.seqs;
       this.found.textContent = this.hits.length ? `${this.hits.length.toLocaleString("en")}${found.more ? "+" : ""} found` : "nothing found";
     }
@@ -218,7 +241,7 @@ class LogPane {
 
   goHit(direction) {
     if (!this.hits.length) return;
-    this.hit = (this.hit + direction + this.hits.length) % this.hits.length;
+    this.hit = this.hit < 0 ? (direction < 0 ? this.hits.length - 1 : 0) : (this.hit + direction + this.hits.length) % this.hits.length;
     this.found.textContent = `${this.hit + 1} of ${this.hits.length.toLocaleString("en")}`;
     this.setFollowing(false);
     this.mark(this.hits[this.hit], false);
@@ -226,7 +249,7 @@ class LogPane {
 
   mark(seq, link = true) {
     this.marked = seq;
-    if (link) history.replaceState(null, "", `#L${seq}`);
+    if (link) history.replaceState(history.state, "", here(seq));
     this.following = false;
     this.follow.setAttribute("aria-pressed", "false");
     this.view.scrollTop = Math.max(0, this.indexOf(seq) * ROW - this.view.clientHeight / 2);
@@ -235,15 +258,20 @@ class LogPane {
   }
 
   async get(path) {
-    const answer = await fetch(`/api/v1/runs/${this.run}/logs${path}`, { headers: { Accept: "application/json" } });
-    if (!answer.ok) {
+    let answer;
+    try {
+      answer = await fetch(`/api/v1/runs/${this.run}/logs${path}`, { headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(`The log answers ${answer.status}`);
+    } catch (e) {
       this.state(false);
-      throw new Error(`The log answers ${answer.status}`);
+      throw e;
     }
+    this.state(true);
     return answer.json();
   }
 
   close() {
+    this.closed = true;
     leave(this);
     this.resize.disconnect();
     cancelAnimationFrame(this.frame);

@@ -58,7 +58,8 @@ class Elapsed extends Ticking {
     const to = this.getAttribute("to");
     const ms = (to ? Date.parse(to) : now()) - Date.parse(this.getAttribute("from"));
     if (!isNaN(ms)) this.textContent = span(ms);
-    if (to) clearInterval(this.timer);
+    // A retried step runs again: its end goes away and the time counts on.
+    if (to) { clearInterval(this.timer); this.timer = 0; } else if (this.isConnected) this.timer ||= setInterval(() => this.draw(), this.every);
   }
 }
 

@@ -49,7 +49,7 @@ public static class IncidentDecider
     {
         Classification? fromSignals;
         try { fromSignals = r.Signals is null ? null : SeverityMatrix.Evaluate(r.Signals); }
-        catch (ArgumentOutOfRangeException e) { return Decision.Refuse(RefusalKind.Invalid, e.Message, "signals." + e.ParamName); }
+        catch (ArgumentOutOfRangeException e) { return Decision.Refuse(RefusalKind.Invalid, e.Message, "signals." + char.ToLowerInvariant(e.ParamName![0]) + e.ParamName[1..]); }
 
         if (r.Severity is null && fromSignals is null)
             return Decision.Refuse(RefusalKind.Invalid, "Give a severity, or at least one signal to find it from.", "severity");

@@ -65,6 +65,10 @@ public sealed class DrillRunner(EventJournal journal, ProcessRunner processes, T
         {
             failure = e.Message;
         }
+        catch (OperationCanceledException)
+        {
+            failure = "The drill was cut off; look at its target.";
+        }
         await Append(new DrillFinished(name, failure is null, failure ?? lines.Written.LastOrDefault() ?? "Done.", time.GetUtcNow()), actor, name, CancellationToken.None);
         return failure is null ? lines.Written : throw new RefusedException(RefusalKind.Conflict, failure);
     }

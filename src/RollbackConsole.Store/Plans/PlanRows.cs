@@ -27,10 +27,10 @@ public sealed class PlanRows(NpgsqlDataSource source)
     }
 
     /// <summary>The newest version of every plan, by name.</summary>
-    public Task<List<PlanRow>> Newest(string? service = null, CancellationToken ct = default) => source.Command($"""
+    public Task<List<PlanRow>> Newest(string? service = null, string? after = null, int limit = 500, CancellationToken ct = default) => source.Command($"""
         select {Columns} from (select distinct on (name) * from plan_versions order by name, version desc) newest
-        where ($1::text is null or service = $1) order by name limit 500
-        """, service).List(Row, ct);
+        where ($1::text is null or service = $1) and ($2::text is null or name > $2) order by name limit $3
+        """, service, after, limit).List(Row, ct);
 
     public Task<List<PlanRow>> Versions(string name, CancellationToken ct = default) =>
         source.Command($"select {Columns} from plan_versions where name = $1 order by version desc limit 500", name).List(Row, ct);

@@ -74,10 +74,10 @@ public sealed class LogLines(NpgsqlDataSource source)
 
     /// <summary>The numbers of the lines that match; at most <paramref name="limit"/>, oldest first.</summary>
     /// <param name="text">Case does not matter; null matches every line.</param>
-    public Task<List<long>> Find(string run, string? text, string? step, int limit, CancellationToken ct = default) => source.Command("""
-        select seq from log_lines where run_id = $1 and ($2::text is null or position(lower($2) in lower(text)) > 0) and ($3::text is null or step = $3)
-        order by seq limit $4
-        """, run, text, step, limit).List(r => r.GetInt64(0), ct);
+    public Task<List<long>> Find(string run, string? text, string? step, long after, int limit, CancellationToken ct = default) => source.Command("""
+        select seq from log_lines where run_id = $1 and ($2::text is null or position(lower($2) in lower(text)) > 0) and ($3::text is null or step = $3) and seq > $4
+        order by seq limit $5
+        """, run, text, step, after, limit).List(r => r.GetInt64(0), ct);
 
     private static LogLine Read(NpgsqlDataReader r) =>
         new(r.GetInt64(0), r.GetFieldValue<DateTimeOffset>(1), r.GetString(2), r.GetInt32(3), r.GetString(4), r.GetString(5));

@@ -26,10 +26,10 @@ public sealed class MetricPoints(NpgsqlDataSource source)
         .List(r => new MetricPoint(service, environment, r.GetString(0), r.GetDouble(1), r.IsDBNull(2) ? null : r.GetDouble(2), r.GetFieldValue<DateTimeOffset>(3)), ct);
 
     /// <summary>Readings after an id, oldest first, with the id to go on from.</summary>
-    public Task<List<(long Id, MetricPoint Point)>> After(string service, string environment, long after, DateTimeOffset since, int limit, CancellationToken ct) => source.Command("""
+    public Task<List<(long Id, MetricPoint Point)>> After(string service, string environment, long after, DateTimeOffset since, DateTimeOffset until, int limit, CancellationToken ct) => source.Command("""
         select id, metric, value, baseline, at from metric_points
-        where service = $1 and environment = $2 and id > $3 and at >= $4 order by id limit $5
-        """, service, environment, after, since, limit)
+        where service = $1 and environment = $2 and id > $3 and at between $4 and $5 order by id limit $6
+        """, service, environment, after, since, until, limit)
         .List(r => (r.GetInt64(0), new MetricPoint(service, environment, r.GetString(1), r.GetDouble(2), r.IsDBNull(3) ? null : r.GetDouble(3), r.GetFieldValue<DateTimeOffset>(4))), ct);
 
     /// <summary>Readings older than this are of no use to anyone and are removed.</summary>

@@ -15,8 +15,16 @@ public sealed class StampedAuthenticationState(ILoggerFactory logger, IServiceSc
     {
         await using var scope = scopes.CreateAsyncScope();
         var users = scope.ServiceProvider.GetRequiredService<UserManager<Account>>();
-        var account = await users.GetUserAsync(authenticationState.User);
-        return account is not null && await users.GetSecurityStampAsync(account) == authenticationState.User.FindFirst(users.Options.ClaimsIdentity.SecurityStampClaimType)?.Value;
+        try
+        {
+            var account = await users.GetUserAsync(authenticationState.User);
+            return account is not null && await users.GetSecurityStampAsync(account) == authenticationState.User.FindFirst(users.Options.ClaimsIdentity.SecurityStampClaimType)?.Value;
+        }
+        catch (Exception e) when (e is Npgsql.NpgsqlException or InvalidOperationException { InnerException: Npgsql.NpgsqlException })
+        {
+            // While the database is away nobody is thrown out of a page in the middle of an incident; every command asks again anyway.
+            return true;
+        }
     }
 }
 

@@ -29,7 +29,10 @@ public sealed class LiveHub(
     /// <summary>A chart opens with this much of the past.</summary>
     private static readonly TimeSpan ChartPast = TimeSpan.FromMinutes(15);
 
-    private static readonly ConcurrentDictionary<string, ConcurrentDictionary<string, CancellationTokenSource>> Following = new(StringComparer.Ordinal);
+    /// <summary>And shows this much at the most.</summary>
+    private static readonly TimeSpan ChartMost = TimeSpan.FromHours(1);
+
+    private static readonly ConcurrentDictionary<string, ConcurrentDictionary<string, Feeding>> Following = new(StringComparer.Ordinal);
 
     public async Task JoinIncident(string incidentId, long afterPosition)
     {
@@ -37,7 +40,7 @@ public sealed class LiveHub(
         var incident = await Known(() => incidents.Get(actor, incidentId));
         var client = hub.Clients.Client(Context.ConnectionId);
         var connection = Context.ConnectionId;
-        Follow(incidentId, async ct =>
+        await Follow(incidentId, async ct =>
         {
             await hub.Clients.Group(incidentId).SendAsync("Presence", incidentId, presence.Join(incidentId, connection, actor.Name), ct);
             try
@@ -58,19 +61,19 @@ public sealed class LiveHub(
         await Known(() => runs.Get(Context.User!.ToActor(), runId));
         if (afterSeq < 0) throw new HubException("afterSeq must not be negative.");
         var client = hub.Clients.Client(Context.ConnectionId);
-        Follow(runId, ct => Lines(client, runId, afterSeq, ct));
+        await Follow(runId, ct => Lines(client, runId, afterSeq, ct));
     }
 
-    public Task Leave(string id)
+    public async Task Leave(string id)
     {
-        if (Following.TryGetValue(Context.ConnectionId, out var mine) && mine.TryRemove(id, out var stop)) stop.Cancel();
-        return Groups.RemoveFromGroupAsync(Context.ConnectionId, id);
+        if (Following.TryGetValue(Context.ConnectionId, out var mine) && mine.TryRemove(id, out var feeding)) await feeding.End();
+        await Groups.RemoveFromGroupAsync(Context.ConnectionId, id);
     }
 
     public override Task OnDisconnectedAsync(Exception? exception)
     {
         if (Following.TryRemove(Context.ConnectionId, out var mine))
-            foreach (var stop in mine.Values) stop.Cancel();
+            foreach (var feeding in mine.Values) feeding.Stop.Cancel();
         return base.OnDisconnectedAsync(exception);
     }
 
@@ -90,13 +93,20 @@ public sealed class LiveHub(
         return lines[^1].Seq;
     }, ct);
 
-    private Task Metrics(ISingleClientProxy client, Incident incident, CancellationToken ct) => Tail(MetricPoints.Topic(incident.Service, incident.Environment), 0, async (id, token) =>
+    private Task Metrics(ISingleClientProxy client, Incident incident, CancellationToken ct)
     {
-        var found = await points.After(incident.Service, incident.Environment, id, incident.DeclaredAt - ChartPast, MostInMessage, token);
+        // What a chart can draw: from shortly before the incident, the last hour of a long one, until shortly after it was resolved.
+        var until = incident.ResolvedAt is { } resolved ? resolved + ChartPast : DateTimeOffset.MaxValue;
+        var (declared, lastHour) = (incident.DeclaredAt - ChartPast, (incident.ResolvedAt ?? time.GetUtcNow()) - ChartMost);
+        var since = declared > lastHour ? declared : lastHour;
+        return Tail(MetricPoints.Topic(incident.Service, incident.Environment), 0, async (id, token) =>
+    {
+        var found = await points.After(incident.Service, incident.Environment, id, since, until, MostInMessage, token);
         if (found.Count == 0) return null;
-        await client.SendAsync("Metrics", incident.Id, found.Select(p => new { Series = p.Point.Metric, p.Point.At, p.Point.Value }).ToArray(), token);
-        return found[^1].Id;
-    }, ct);
+            await client.SendAsync("Metrics", incident.Id, found.Select(p => new { Series = p.Point.Metric, p.Point.At, p.Point.Value }).ToArray(), token);
+            return found[^1].Id;
+        }, ct);
+    }
 
     /// <summary>Sends what lies after a position, again and again; while PostgreSQL is away it waits and goes on from the same position.</summary>
     private async Task Tail(string topic, long after, Func<long, CancellationToken, Task<long?>> send, CancellationToken ct)
@@ -122,14 +132,14 @@ public sealed class LiveHub(
         }
     }
 
-    private void Follow(string id, Func<CancellationToken, Task> work)
+    /// <summary>The feed that this one replaces has ended when this one starts: no batch of the old comes between those of the new.</summary>
+    private async Task Follow(string id, Func<CancellationToken, Task> work)
     {
         var mine = Following.GetOrAdd(Context.ConnectionId, _ => new(StringComparer.Ordinal));
-        if (mine.TryRemove(id, out var before)) before.Cancel();
+        if (mine.TryRemove(id, out var before)) await before.End();
         if (mine.Count >= MostFollowed) throw new HubException($"A connection follows at most {MostFollowed} things; leave one first.");
         var stop = CancellationTokenSource.CreateLinkedTokenSource(Context.ConnectionAborted);
-        mine[id] = stop;
-        _ = Task.Run(async () =>
+        mine[id] = new Feeding(stop, Task.Run(async () =>
         {
             try
             {
@@ -143,7 +153,16 @@ public sealed class LiveHub(
             {
                 logger.LogError(e, "The feed of {Id} broke", id);
             }
-        }, CancellationToken.None);
+        }, CancellationToken.None));
+    }
+
+    private sealed record Feeding(CancellationTokenSource Stop, Task Work)
+    {
+        public async Task End()
+        {
+            await Stop.CancelAsync();
+            await Work;
+        }
     }
 
     private static async Task<T> Known<T>(Func<Task<T>> get)

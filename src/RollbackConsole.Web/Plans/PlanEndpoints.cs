@@ -20,7 +20,7 @@ public static class PlanEndpoints
         var plans = api.MapGroup("/plans").RequireAuthorization(nameof(Permission.See));
         plans.MapPut("/{name}", Put);
         plans.MapPost("/validate", Validate);
-        plans.MapGet("", async (PlanRows rows, CancellationToken ct) => new Page<PlanRow>(await rows.Newest(ct: ct), null));
+        plans.MapGet("", List);
         plans.MapGet("/{name}", (string name, PlanRows rows, CancellationToken ct) => One(name, null, rows, ct));
         plans.MapGet("/{name}/versions/{version:int}", (string name, int version, PlanRows rows, CancellationToken ct) => One(name, version, rows, ct));
         plans.MapPost("/{name}/preview", Preview);
@@ -36,6 +36,13 @@ public static class PlanEndpoints
             JsonValueKind.False => "false",
             _ => throw new RefusedException(RefusalKind.Invalid, $"The parameter '{p.Key}' must be a text, a number or true/false.", "parameters." + p.Key),
         }, StringComparer.Ordinal);
+
+    private static async Task<Page<PlanRow>> List(PlanRows rows, CancellationToken ct, string? service = null, string? after = null, int? limit = null)
+    {
+        var take = Paging.Limit(limit);
+        var found = await rows.Newest(service, after, take, ct);
+        return new(found, found.Count == take ? found[^1].Name : null);
+    }
 
     private static async Task<object> Put(string name, HttpContext context, PlanLibrary library, CancellationToken ct)
     {

@@ -36,11 +36,11 @@ public static class LogEndpoints
         return new { Lines = lines, Next = lines.Count > 0 ? lines[^1].Seq : after, Last = await log.Last(id, ct) };
     }
 
-    private static async Task<object> Find(string id, ClaimsPrincipal user, RunControl control, LogLines log, CancellationToken ct, string? text = null, string? step = null)
+    private static async Task<object> Find(string id, ClaimsPrincipal user, RunControl control, LogLines log, CancellationToken ct, string? text = null, string? step = null, long after = 0)
     {
         await control.Get(user.ToActor(), id, ct);
         if (text is { Length: > 200 }) throw new RefusedException(RefusalKind.Invalid, "A search has at most 200 characters.", "text");
-        var found = await log.Find(id, string.IsNullOrEmpty(text) ? null : text, string.IsNullOrEmpty(step) ? null : step, MostFound, ct);
+        var found = await log.Find(id, string.IsNullOrEmpty(text) ? null : text, string.IsNullOrEmpty(step) ? null : step, after, MostFound, ct);
         return new { Seqs = found, More = found.Count == MostFound };
     }
 

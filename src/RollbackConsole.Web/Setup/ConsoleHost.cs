@@ -135,7 +135,8 @@ public sealed class ConsoleHost : IAsyncDisposable
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(o => DomainJson.Configure(o.SerializerOptions));
         services.AddSignalR(o => o.MaximumReceiveMessageSize = 64 * 1024).AddJsonProtocol(o => DomainJson.Configure(o.PayloadSerializerOptions));
-        services.AddRazorComponents().AddInteractiveServerComponents();
+        // A plan of 1 MB can be edited in a page, which sends it as one message.
+        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(o => o.MaximumReceiveMessageSize = 4 * 1024 * 1024);
         services.AddRadzenComponents();
         services.AddProblemDetails();
         services.AddOpenApi("v1");

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Engine.Plans;
 using RollbackConsole.Store.Access;
 using RollbackConsole.Web.Access;
 
@@ -61,15 +63,18 @@ public static class Idempotency
     {
         var real = context.Response.Body;
         using var body = new MemoryStream();
+        // A caller that hangs up must not cut the call off half-way: its repetition has to find the answer.
+        context.RequestAborted = CancellationToken.None;
         context.Response.Body = body;
         try
         {
             await next(context);
         }
-        catch
+        catch (Exception e)
         {
             context.Response.Body = real;
-            await keys.Forget(actor, key, CancellationToken.None);
+            // Refused means that nothing happened. After any other fault something may have: the key stays taken until it is abandoned.
+            if (e is RefusedException or InvalidPlanException or BadHttpRequestException or System.Text.Json.JsonException) await keys.Forget(actor, key, CancellationToken.None);
             throw;
         }
         context.Response.Body = real;

@@ -12,14 +12,28 @@ public static class Problems
     {
         var fault = context.Features.Get<IExceptionHandlerFeature>()?.Error;
         var (status, detail, errors) = Describe(fault);
+        if (context.Request.Path.StartsWithSegments("/sign-in"))
+        {
+            context.Response.Redirect("/sign-in?error=again");
+            return;
+        }
         await Write(context, status, detail, errors);
     }
 
     /// <summary>Answers without a body (401, 403, 404, 405, 429) get one, for the API only; pages have their own.</summary>
     public static Task AnswerStatus(StatusCodeContext status) =>
-        status.HttpContext.Request.Path.StartsWithSegments("/api") || status.HttpContext.Request.Path.StartsWithSegments("/hooks")
+        ForPrograms(status.HttpContext.Request.Path)
             ? Write(status.HttpContext, status.HttpContext.Response.StatusCode, Sentence(status.HttpContext.Response.StatusCode), null)
-            : Task.CompletedTask;
+            : ForPeople(status.HttpContext);
+
+    private static bool ForPrograms(PathString path) => path.StartsWithSegments("/api") || path.StartsWithSegments("/hooks") || path.StartsWithSegments("/hubs") || path.StartsWithSegments("/openapi");
+
+    private static Task ForPeople(HttpContext context)
+    {
+        if (context.Request.Path.StartsWithSegments("/sign-in")) context.Response.Redirect("/sign-in?error=again");
+        else if (context.Response.StatusCode == 404 && HttpMethods.IsGet(context.Request.Method) && !Path.HasExtension(context.Request.Path)) context.Response.Redirect("/not-found");
+        return Task.CompletedTask;
+    }
 
     public static int StatusOf(RefusalKind kind) => kind switch
     {
@@ -46,6 +60,7 @@ public static class Problems
         BadHttpRequestException { InnerException: JsonException j } => (400, JsonSentence(j), One(Field(j), JsonSentence(j))),
         BadHttpRequestException { StatusCode: 413 } => (413, "The body is larger than 1 MB.", null),
         BadHttpRequestException b => (b.StatusCode, b.Message, null),
+        Npgsql.PostgresException { SqlState: "22021" } => (400, "The text holds a zero character, which cannot be stored.", null),
         JsonException j => (400, JsonSentence(j), One(Field(j), JsonSentence(j))),
         _ => (500, "The console could not answer. Its log says why; nothing was half-done, the journal shows what was.", null),
     };

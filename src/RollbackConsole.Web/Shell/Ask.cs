@@ -26,6 +26,13 @@ public sealed class Ask(DialogService dialogs, NotificationService notes, ILogge
             Say(NotificationSeverity.Error, "Not done", "The database does not answer. Nothing was half-done; try again in a moment.");
             return false;
         }
+        catch (Exception e)
+        {
+            // An exception that left a dialog would end the whole page without a word.
+            log.LogError(e, "A command from a page broke");
+            Say(NotificationSeverity.Error, "Not done", "Something went wrong on the server; its log says what. The timeline shows what was done.");
+            return false;
+        }
     }
 
     public void Done(string what) => notes.Notify(NotificationSeverity.Success, what, "", 4000);

@@ -27,7 +27,15 @@ public abstract class LivePage : ComponentBase, IDisposable
     {
         // Watch first, then look: what happens in between wakes the next look.
         var changed = Feed.Watch(topic);
-        await look();
+        try
+        {
+            await look();
+        }
+        catch
+        {
+            changed.Dispose();
+            throw;
+        }
         _ = Again(changed, look);
     }
 
@@ -66,6 +74,12 @@ public abstract class LivePage : ComponentBase, IDisposable
             catch (NpgsqlException)
             {
                 // The page keeps what it shows; the next announcement, or the poll behind it, looks again.
+            }
+            catch (Exception e)
+            {
+                // A page that no longer follows must not look as if it did.
+                await DispatchExceptionAsync(e);
+                return;
             }
         }
     }
