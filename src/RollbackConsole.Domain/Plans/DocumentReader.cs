@@ -39,6 +39,18 @@ internal sealed class DocumentReader
         return [];
     }
 
+    /// <summary>The items of a list of texts; anything else in it is a complaint, never left out silently.</summary>
+    public List<string> Texts(DocumentNode? node, string path)
+    {
+        var texts = new List<string>();
+        foreach (var item in List(node, path))
+        {
+            if (item is ScalarNode { Value.Length: > 0 } scalar) texts.Add(scalar.Value);
+            else Error(item, path, "Write a text here.");
+        }
+        return texts;
+    }
+
     public string? Text(MapNode map, string key, string path, bool required = false, int longest = 2000)
     {
         var node = map[key];

@@ -14,7 +14,7 @@ public sealed record PlanHistory(int Versions, string? NewestDigest, System.Coll
         ? new(added.Version, added.Digest, state.ByDigest.SetItem(added.Digest, added.Version))
         : throw new InvalidOperationException($"{e.GetType().Name} does not belong to a plan.");
 
-    /// <summary>The same content is the same version: adding it again changes nothing.</summary>
+    /// <summary>What is the newest already changes nothing. An earlier content again becomes the newest version: whoever imports it wants it in force.</summary>
     public static Decision Add(PlanHistory state, Plan plan, string digest, string source, Person by, DateTimeOffset at) =>
-        state.ByDigest.ContainsKey(digest) ? Decision.Accept() : Decision.Accept(new PlanVersionAdded(plan.Name, state.Versions + 1, digest, plan, source, by, at));
+        state.NewestDigest == digest ? Decision.Accept() : Decision.Accept(new PlanVersionAdded(plan.Name, state.Versions + 1, digest, plan, source, by, at));
 }

@@ -85,7 +85,7 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             var pattern = read.Text(map, "pattern", path);
             if (pattern is not null && !ParameterValues.IsPattern(pattern, out var why))
                 read.Error(map["pattern"]!, path + ".pattern", $"This is no regular expression that can be used: {why}");
-            var choices = read.List(map["choices"], path + ".choices").OfType<ScalarNode>().Select(s => s.Value).ToList();
+            var choices = read.Texts(map["choices"], path + ".choices");
             if (type == ParameterType.Choice && choices.Count == 0) read.Error(map, path + ".choices", "A choice needs its 'choices'.");
             var standard = read.Text(map, "default", path);
             var parameter = new PlanParameter(key.Value, type, read.Flag(map, "required", path) ?? standard is null, standard, pattern, choices,
@@ -114,10 +114,12 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             if (id is not null && !scope.Steps.Add(id)) read.Error(map["id"]!, at + ".id", $"Another step is called '{id}' already.");
             if (id?.StartsWith("undo-", StringComparison.Ordinal) == true) read.Error(map["id"]!, at + ".id", "Names that start with 'undo-' are kept for the undoing of steps.");
             var needs = map["needs"] is { } listed
-                ? read.List(listed, at + ".needs").OfType<ScalarNode>().Select(s => s.Value).ToList()
+                ? read.Texts(listed, at + ".needs")
                 : sequential && steps.Count > 0 ? [steps[^1].Id] : [];
             steps.Add(ReadStep(read, map, at, id ?? $"?{index}", needs));
             places[steps[^1].Id] = map["needs"] ?? map;
+            if (path != "steps" && map["undo"] is { } undone) read.Error(undone, at + ".undo", "Only the plan's own steps can be undone.");
+            if (path == "recovery" && map["needs"] is { } ordered) read.Error(ordered, at + ".needs", "Recovery steps run one after the other, in the order in which they stand.");
         }
         CheckNeeds(read, steps, places, path);
         index = -1;
@@ -140,12 +142,17 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
         var uses = read.Text(map, "uses", at, required: true) ?? "";
         var kind = ReadUse(read, map, at, uses);
         var retry = read.Map(map["retry"], at + ".retry", "attempts", "delay");
+        var attempts = (retry is null ? null : read.Integer(retry, "attempts", at + ".retry", 1, 20)) ?? 1;
+        var effect = read.Choice<Effect>(map, "effect", at);
+        if (attempts > 1 && effect == Effect.Once)
+            read.Error(map["retry"]!, at + ".retry", "A step with 'effect: once' is never tried again by itself; leave 'retry' out, or make the step safe to repeat and say 'effect: idempotent'.");
         return new PlanStep(id, read.Text(map, "title", at, longest: 200) ?? id, uses,
             map["with"] is MapNode with ? (JsonObject)Canonical.ToJson(with)! : [], needs,
             read.Duration(map, "timeout", at, LongestTimeout) ?? DefaultTimeout,
-            (retry is null ? null : read.Integer(retry, "attempts", at + ".retry", 1, 20)) ?? 1,
+            attempts,
             (retry is null ? null : read.Duration(retry, "delay", at + ".retry", TimeSpan.FromHours(1))) ?? TimeSpan.FromSeconds(5),
-            read.Choice<Effect>(map, "effect", at) ?? kind?.DefaultEffect ?? Effect.Once,
+            // Whoever asks for retries says that the step may be repeated.
+            effect ?? (attempts > 1 ? Effect.Idempotent : kind?.DefaultEffect ?? Effect.Once),
             read.Choice<OnFailure>(map, "on-failure", at) ?? OnFailure.Stop,
             ReadUndo(read, map, at, id));
     }
@@ -222,6 +229,8 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
                 $"'{reference}' names no parameter of this plan. {(scope.Parameters.Count == 0 ? "It has none." : "It has " + string.Join(", ", scope.Parameters) + ".")}",
             "steps" when parts.Length < 4 || parts[2] != "outputs" => $"'{reference}' should read steps.<id>.outputs.<name>.",
             "steps" when !visible.Contains(parts[1].Trim('[', ']')) => $"'{reference}': the step '{parts[1]}' does not come before this one.",
+            "incident" when parts.Length != 2 || parts[1] is not ("id" or "number" or "title") => $"'{reference}' is not known; an incident has id, number and title.",
+            "run" when parts.Length != 2 || parts[1] is not ("id" or "directory" or "reason") => $"'{reference}' is not known; a run has id, directory and reason.",
             "parameters" or "steps" or "service" or "environment" or "incident" or "run" => null,
             _ => $"'{reference}' is not known. Values come from parameters, service, environment, incident, run and steps.<id>.outputs.",
         };

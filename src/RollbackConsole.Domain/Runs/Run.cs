@@ -127,7 +127,8 @@ public sealed record Run
             ExitCode = f.ExitCode,
             Summary = f.Summary,
             Outputs = f.Outputs.ToImmutableDictionary(),
-            IntegrityDiffers = f.IntegrityDiffers,
+            // A difference once seen stays, until the comparison itself succeeds.
+            IntegrityDiffers = f.IntegrityDiffers || (x.IntegrityDiffers && f.Status != StepStatus.Succeeded),
         }),
         StepRetryScheduled r => s.With(r.Step, x => x with { Status = StepStatus.Pending, NotBefore = r.NotBefore }),
         StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because }),
@@ -173,6 +174,8 @@ public sealed record Run
         return this with
         {
             Recovery = r,
+            Status = Status == RunStatus.NeedsDecision ? RunStatus.Running : Status,
+            Decision = null,
             Steps = [.. left, .. added.Select((a, i) => new StepState(a.Step with { Needs = i == 0 ? [] : [added[i - 1].Step.Id] }, a.Part))],
         };
     }

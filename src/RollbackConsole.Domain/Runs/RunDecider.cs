@@ -159,7 +159,7 @@ public static class RunDecider
         var finished = new StepFinished(f.Step, f.Attempt, f.Result.Status, f.Result.ExitCode, f.Result.Summary,
             f.Result.Outputs ?? new Dictionary<string, string>(), f.Result.IntegrityDiffers, f.At);
         var events = new List<IEvent> { finished };
-        if (f.Result.Status is StepStatus.Failed or StepStatus.Error && step.AttemptsUsed < step.Step.Attempts
+        if (f.Result.Status is StepStatus.Failed or StepStatus.Error && step.AttemptsUsed < step.Step.Attempts && step.Step.Effect == Effect.Idempotent
             && s.Status is RunStatus.Running or RunStatus.Paused)
             events.Add(new StepRetryScheduled(f.Step, f.Attempt + 1, f.At + step.Step.RetryDelay, f.At));
         // The next step starts in the same commit: between the two there is nothing that a crash could lose.
@@ -217,7 +217,8 @@ public static class RunDecider
                 : recovered.All(x => x.Status == StepStatus.Succeeded) ? $"All {recovered.Count} undo and recovery steps succeeded."
                 : $"Recovery did not fully succeed: {string.Join(", ", recovered.Where(x => x.Status != StepStatus.Succeeded).Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}."), at);
         }
-        if (bad.Count == 0) return new RunFinished(RunOutcome.Succeeded, $"All {s.Steps.Length} steps succeeded.", at);
+        if (bad.Count == 0) return new RunFinished(RunOutcome.Succeeded, $"All {s.Steps.Length} steps succeeded."
+            + (s.Plan.CheckSuite is { } suite ? $" The check suite '{suite}' is not in the library, so nothing else verified the result." : ""), at);
         return new RunFinished(RunOutcome.Partial,
             $"{s.Steps.Length - bad.Count} of {s.Steps.Length} steps succeeded; {string.Join(", ", bad.Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}.", at);
     }

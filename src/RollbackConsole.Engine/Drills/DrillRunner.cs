@@ -7,6 +7,7 @@ using RollbackConsole.Domain.Runs;
 using RollbackConsole.Engine.Runs;
 using RollbackConsole.Steps;
 using RollbackConsole.Steps.Running;
+using RollbackConsole.Steps.Secrets;
 using RollbackConsole.Store.Journal;
 
 namespace RollbackConsole.Engine.Drills;
@@ -33,7 +34,7 @@ public sealed class DrillSetting
 }
 
 /// <summary>Breaks a target on purpose, and journals that it was a drill.</summary>
-public sealed class DrillRunner(EventJournal journal, ProcessRunner processes, Targets targets, IOptionsMonitor<DrillOptions> options, TimeProvider time)
+public sealed class DrillRunner(EventJournal journal, ProcessRunner processes, Targets targets, SecretMask mask, IOptionsMonitor<DrillOptions> options, TimeProvider time)
 {
     /// <summary>Shipping the bad release of the demo takes seconds.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
@@ -47,8 +48,9 @@ public sealed class DrillRunner(EventJournal journal, ProcessRunner processes, T
         actor.Require(Permission.RunDrills);
         if (!All.TryGetValue(name, out var drill))
             throw new RefusedException(RefusalKind.NotFound, $"There is no drill '{name}'. {(All.Count == 0 ? "None is set up." : "There are " + string.Join(", ", All.Keys) + ".")}");
+        if (drill.Command.Count == 0) throw new RefusedException(RefusalKind.Conflict, $"The drill '{name}' has no command; set Drills__{name}__Command__0.");
         await Append(new DrillStarted(name, drill.Title, actor.Person, time.GetUtcNow()), actor, name, ct);
-        var lines = new Lines();
+        var lines = new Lines(mask);
         string? failure;
         try
         {
@@ -76,13 +78,17 @@ public sealed class DrillRunner(EventJournal journal, ProcessRunner processes, T
     private Task Append(IEvent e, Actor actor, string name, CancellationToken ct) =>
         journal.Record(Streams.Drills, name, e, actor.Person, time.GetUtcNow(), ct);
 
-    private sealed class Lines : IStepLog
+    private sealed class Lines(SecretMask mask) : IStepLog
     {
+        /// <summary>A drill says little; a chatty one is cut rather than kept in memory.</summary>
+        private const int Most = 1000;
+
         public List<string> Written { get; } = [];
 
         public ValueTask Write(string stream, string text)
         {
-            lock (Written) Written.Add(text);
+            lock (Written)
+                if (Written.Count < Most) Written.Add(mask.Clean(text).Replace('\0', '\uFFFD'));
             return ValueTask.CompletedTask;
         }
     }

@@ -20,7 +20,12 @@ public sealed class QuartzRunJobs(ISchedulerFactory schedulers) : IRunJobs
     {
         var scheduler = await schedulers.GetScheduler(ct);
         var key = new JobKey(runId, "runs");
-        if (await scheduler.Exists(key, ct)) return;
+        if (await scheduler.Exists(key, ct))
+        {
+            // A job whose trigger is in order will come. One that broke would wait for ever: make it anew; the lease keeps two from working at once.
+            if (await scheduler.GetTriggerState(new TriggerKey(runId, "runs"), ct) is not (TriggerState.Error or TriggerState.None)) return;
+            await scheduler.DeleteJob(key, ct);
+        }
         var job = JobBuilder.Create<RunJob>().WithIdentity(key).UsingJobData(RunId, runId).RequestRecovery().Build();
         try
         {

@@ -27,9 +27,7 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
         var steps = plan.Steps.Select(s => (Step: s, Part: StepPart.Step)).Concat(plan.Checks.Select(c => (Step: c, Part: StepPart.Check)))
             .Concat(plan.Steps.Where(s => s.Undo is not null).Reverse().Select(s => (Step: s.Undo!, Part: StepPart.Undo))).Concat(plan.Recovery.Select(r => (Step: r, Part: StepPart.Recovery))).ToList();
         // Outputs do not exist yet: they show under their name.
-        var outputs = steps.SelectMany(s => TemplateReferences.In(s.Step.With.ToJsonString())).Where(r => r.StartsWith("steps.", StringComparison.Ordinal))
-            .Select(r => r.Split('.')).Where(p => p.Length == 4).GroupBy(p => p[1].Trim('[', ']'), StringComparer.Ordinal)
-            .Select(g => (g.Key, (IReadOnlyDictionary<string, string>)g.Select(p => p[3]).Distinct(StringComparer.Ordinal).ToDictionary(n => n, n => $"‹{n} of {g.Key}›", StringComparer.Ordinal)));
+        var outputs = Templates.Placeholders(steps.Select(s => s.Step));
         var directory = folders.RunPath(runId);
         var context = Templates.Context(values, service, environment, incident, runId, directory, reason, outputs);
         var previews = new List<StepPreview>();
@@ -53,8 +51,9 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
             var call = new StepCall(runId, step, 1, with, directory, NoLog.Instance, values, time.GetUtcNow(), Task.FromCanceled<StepConfirmed>(new(true)));
             return (await kind.Preview(call, ct), null);
         }
-        catch (StepInputException e)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
+            // Whatever one step's preview stumbles over belongs on the page, beside the others.
             return ([], e.Message);
         }
     }

@@ -14,6 +14,11 @@ public sealed class Templates
     /// <summary>Compiled templates that are kept; beyond it the cache starts anew, so that a busy library cannot fill the memory.</summary>
     private const int MostKept = 2000;
 
+    /// <summary>Characters; a rendered value is one argument.</summary>
+    private const int LongestTemplate = 8192;
+
+    private const int MostBlocks = 20;
+
     private readonly IHandlebars _handlebars = Handlebars.Create(new HandlebarsConfiguration { NoEscape = true, ThrowOnUnresolvedBindingExpression = true });
     private readonly ConcurrentDictionary<string, HandlebarsTemplate<object, object>> _compiled = new(StringComparer.Ordinal);
 
@@ -25,6 +30,10 @@ public sealed class Templates
     /// <summary>Null when the template can be compiled, otherwise what is wrong with it.</summary>
     public string? Complaint(string template)
     {
+        // The compiler recurses for each block: what would exhaust its stack must not reach it.
+        if (template.Length > LongestTemplate) return $"a text with values in it has at most {LongestTemplate} characters; this has {template.Length}.";
+        if (template.Split("{{#").Length - 1 > MostBlocks) return $"a text has at most {MostBlocks} blocks.";
+        if (template.Count(c => c == '(') > MostBlocks) return $"a text has at most {MostBlocks} parentheses.";
         try
         {
             Compile(template);
@@ -57,6 +66,12 @@ public sealed class Templates
         run.Parameters, run.Service, run.Environment, incident, run.Id, runDirectory, run.Reason,
         run.Steps.Select(s => (s.Step.Id, (IReadOnlyDictionary<string, string>)s.Outputs)));
 
+    /// <summary>Outputs that do not exist yet, each under its own name.</summary>
+    public static IEnumerable<(string Step, IReadOnlyDictionary<string, string> Outputs)> Placeholders(IEnumerable<PlanStep> steps) =>
+        steps.SelectMany(s => TemplateReferences.In(s.With.ToJsonString())).Where(r => r.StartsWith("steps.", StringComparison.Ordinal))
+            .Select(r => r.Split('.')).Where(p => p.Length == 4).GroupBy(p => p[1].Trim('[', ']'), StringComparer.Ordinal)
+            .Select(g => (g.Key, (IReadOnlyDictionary<string, string>)g.Select(p => p[3]).Distinct(StringComparer.Ordinal).ToDictionary(n => n, n => $"‹{n} of {g.Key}›", StringComparer.Ordinal)));
+
     private JsonNode? Node(JsonNode? node, string path, object context) => node switch
     {
         JsonObject o => new JsonObject(o.Select(p => KeyValuePair.Create(p.Key, Node(p.Value, $"{path}.{p.Key}", context)))),
@@ -71,8 +86,9 @@ public sealed class Templates
         {
             return Compile(template)(context);
         }
-        catch (HandlebarsException e)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
+            // The renderer's exception for a missing value has no public type of its own.
             throw new StepInputException($"'{path}' ({template}): {e.Message}");
         }
     }

@@ -17,6 +17,10 @@ public static class YamlDocument
     /// <summary>Keys, texts and lists in one document; far more than the longest plan holds.</summary>
     private const int MostNodes = 50_000;
 
+    private const int LongestKeyShown = 80;
+
+    private const int MostErrors = 100;
+
     public static (DocumentNode? Root, IReadOnlyList<DocumentError> Errors) Read(string yaml)
     {
         if (yaml.Length > Largest) return (null, [new(1, 1, "", $"The document has {yaml.Length} characters; {Largest} are the most.")]);
@@ -54,7 +58,11 @@ public static class YamlDocument
         if (parser.Accept<AnchorAlias>(out _)) throw new RefusedNode(new(line, column, path, "Aliases (*name) are not used here; write the value out."));
         if (at is NodeEvent { Anchor.IsEmpty: false }) throw new RefusedNode(new(line, column, path, "Anchors (&name) are not used here."));
         if (at is NodeEvent { Tag.IsEmpty: false }) throw new RefusedNode(new(line, column, path, "Tags (!name) are not used here."));
-        if (parser.TryConsume<Scalar>(out var scalar)) return new ScalarNode(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column);
+        if (parser.TryConsume<Scalar>(out var scalar))
+        {
+            if (scalar.Value.Contains('\0')) throw new RefusedNode(new(line, column, path, "This text holds a zero character, which cannot be stored."));
+            return new ScalarNode(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column);
+        }
         if (parser.TryConsume<SequenceStart>(out _))
         {
             var items = new List<DocumentNode>();
@@ -67,8 +75,10 @@ public static class YamlDocument
         while (!parser.TryConsume<MappingEnd>(out _))
         {
             if (Node(parser, path, depth + 1, errors, ref count) is not ScalarNode key) throw new RefusedNode(new(line, column, path, "A key must be a text."));
-            var inner = path.Length == 0 ? key.Value : path + "." + key.Value;
-            if (!seen.Add(key.Value)) errors.Add(new(key.Line, key.Column, inner, $"'{key.Value}' stands here twice."));
+            var shown = key.Value.Length <= LongestKeyShown ? key.Value : key.Value[..LongestKeyShown] + "…";
+            var inner = path.Length == 0 ? shown : path + "." + shown;
+            if (!seen.Add(key.Value)) errors.Add(new(key.Line, key.Column, inner, $"'{shown}' stands here twice."));
+            if (errors.Count >= MostErrors) throw new RefusedNode(new(key.Line, key.Column, inner, $"There are more than {MostErrors} errors; the rest was not read."));
             entries.Add(new(key, Node(parser, inner, depth + 1, errors, ref count)));
         }
         return new MapNode(entries, line, column);

@@ -12,8 +12,8 @@ public sealed class EngineOptions
     /// <summary>Lines are stored when this much time has passed or a batch is full: short enough to feel live, long enough to batch.</summary>
     public TimeSpan LogFlushEvery { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Runs that one node works on at once.</summary>
-    public int MostRuns { get; set; } = 32;
+    /// <summary>Runs that one node works on at once, those that wait for a person included: they cost a task, not a thread.</summary>
+    public int MostRuns { get; set; } = 100;
 }
 
 /// <summary>This node's name and folders.</summary>

@@ -65,7 +65,6 @@ public sealed class RunExecutor(
                 {
                     if (await leases.Renew(runId, epoch, length, stop.Token)) continue;
                     log.LogWarning("The lease on run {Run} under epoch {Epoch} was lost", runId, epoch);
-                    await stop.CancelAsync();
                     return;
                 }
                 catch (NpgsqlException e)
@@ -78,6 +77,11 @@ public sealed class RunExecutor(
         catch (OperationCanceledException)
         {
             // The run is over, or this node stops.
+        }
+        finally
+        {
+            // Whatever ended the renewing: without it the lease runs out, and the session must not go on.
+            await stop.CancelAsync();
         }
     }
 

@@ -83,9 +83,11 @@ public sealed class RunLog : IAsyncDisposable
                 flushes.Clear();
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or LeaseLostException)
+        catch (Exception e)
         {
-            _items.Writer.TryComplete();
+            // Whatever it was: nobody may wait for lines that will never be stored. The session lets the run go.
+            if (e is not (OperationCanceledException or LeaseLostException)) _log.LogError(e, "The log of run {Run} broke", _run);
+            _items.Writer.TryComplete(e);
             while (_items.Reader.TryRead(out var item)) item.Flushed?.TrySetCanceled(CancellationToken.None);
             foreach (var flushed in flushes) flushed.TrySetCanceled(CancellationToken.None);
         }
@@ -124,7 +126,8 @@ public sealed class RunLog : IAsyncDisposable
         public async ValueTask Write(string stream, string text)
         {
             Interlocked.Exchange(ref _wrote, 1);
-            foreach (var line in log._mask.Clean(text).Split('\n'))
+            // PostgreSQL stores no zero character.
+            foreach (var line in log._mask.Clean(text).Replace('\0', '\uFFFD').Split('\n'))
                 await log._items.Writer.WriteAsync(new Item(log._time.GetUtcNow(), step, attempt, stream, line.TrimEnd('\r'), null), log._lost);
         }
 

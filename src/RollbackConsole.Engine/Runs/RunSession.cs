@@ -21,6 +21,9 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
 
     private readonly Channel<(string Step, int Attempt, StepResult Result)> _done = Channel.CreateUnbounded<(string, int, StepResult)>();
     private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
+    /// <summary>A retry that is due waits at least this long, so that no state can turn the wait into a spin.</summary>
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(50);
+
     private readonly CancellationTokenSource _abort = new();
     private Loaded<Run> _run = null!;
     private Incident _incident = null!;
@@ -30,14 +33,17 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
     {
         _run = loaded;
         using var changed = engine.Feed.Watch(Streams.Runs.Stream(runId));
-        var interrupted = loaded.State.Steps.Where(s => s.Status == StepStatus.Running).ToList();
+        // Before the journal says that these steps are over: after it, nobody would look for their processes again.
+        var left = loaded.State.Steps.Where(s => s.Status == StepStatus.Running)
+            .Select(s => (Step: s, Ended: ProcessRunner.EndLeftovers(runId, s.Step.Id, s.Attempt))).Where(x => x.Ended > 0).ToList();
         await Append(_ => new LeaseRun(engine.Folders.Node, Now));
         if (_run.State.Epoch != epoch) throw new LeaseLostException(runId);
         _incident = (await engine.Journal.Load(Streams.Incidents, _run.State.IncidentId, stop)).State;
         _lines = await RunLog.Open(runId, epoch, engine.Lines, engine.Mask, engine.Time, engine.Options.LogFlushEvery, engine.Log, stop);
         try
         {
-            foreach (var step in interrupted) await EndLeftovers(step);
+            foreach (var (step, ended) in left)
+                await _lines.For(step.Step.Id, step.Attempt).Write("console", $"The console was killed while this attempt ran; {ended} of its processes were still running and were ended.");
             await Append(_ => new AdvanceRun(epoch, Now));
             await Loop(changed);
         }
@@ -48,13 +54,6 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             await _lines.DisposeAsync();
             _abort.Dispose();
         }
-    }
-
-    /// <summary>The node before was killed; where it ran on this machine, its step's processes may run on.</summary>
-    private async Task EndLeftovers(StepState step)
-    {
-        var ended = ProcessRunner.EndLeftovers(runId, step.Step.Id, step.Attempt);
-        if (ended > 0) await _lines.For(step.Step.Id, step.Attempt).Write("console", $"The console was killed while this attempt ran; {ended} of its processes were still running and were ended.");
     }
 
     private DateTimeOffset Now => engine.Time.GetUtcNow();
@@ -113,20 +112,24 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             await lines.Flush();
             _done.Writer.TryWrite((step.Step.Id, step.Attempt, result));
         }
-        catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
+        catch (Exception e)
         {
             // This node lets go of the run; whoever takes it finds the step running and decides by its effect.
-            engine.Log.LogInformation("Step {Step} of run {Run} was interrupted", step.Step.Id, runId);
+            engine.Log.LogWarning("Step {Step} of run {Run} was interrupted: {Reason}", step.Step.Id, runId, e.Message);
+            _done.Writer.TryComplete(new OperationCanceledException("The session cannot go on.", e));
         }
     }
 
     /// <summary>Waits until the first scheduled retry is due; for ever when there is none.</summary>
     private Task NextRetry(CancellationToken ct)
     {
-        var due = _run.State.Steps.Where(s => s.Status == StepStatus.Pending && s.NotBefore is not null).Min(s => s.NotBefore);
+        var state = _run.State;
+        // Nothing starts while the run is paused, blocked or full, whatever is due: the next event wakes us then.
+        var mayStart = state.Status == RunStatus.Running && !state.Steps.Any(s => s.Blocks) && state.Steps.Count(s => s.Status == StepStatus.Running) < RunDecider.MostParallel;
+        var due = mayStart ? state.Steps.Where(s => s.Status == StepStatus.Pending && s.NotBefore is not null).Min(s => s.NotBefore) : null;
         if (due is null) return Task.Delay(Timeout.InfiniteTimeSpan, engine.Time, ct);
         var left = due.Value - Now;
-        return Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, engine.Time, ct);
+        return Task.Delay(left > Shortest ? left : Shortest, engine.Time, ct);
     }
 
     /// <summary>Decides and appends under this epoch; decides anew when a person appended in between.</summary>

@@ -49,7 +49,7 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
         return result with
         {
             Summary = mask.Clean(result.Summary),
-            Outputs = result.Outputs?.ToDictionary(o => o.Key, o => mask.Clean(o.Value), StringComparer.Ordinal),
+            Outputs = result.Outputs?.GroupBy(o => mask.Clean(o.Key), StringComparer.Ordinal).ToDictionary(g => g.Key, g => mask.Clean(g.Last().Value).Replace('\0', '\uFFFD'), StringComparer.Ordinal),
         };
     }
 
@@ -58,7 +58,11 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
         var kind = kinds.Find(step.Step.Uses) ?? throw new StepInputException($"This console has no step kind '{step.Step.Uses}'.");
         var directory = folders.RunPath(run.Id);
         Directory.CreateDirectory(directory);
-        var rendered = templates.Render(step.Step.With, kind.Schema, Templates.Context(run, incident, directory));
+        // In a dry run no step has outputs: they show under their name, as in the preview.
+        var context = run.DryRun
+            ? Templates.Context(run.Parameters, run.Service, run.Environment, incident, run.Id, directory, run.Reason, Templates.Placeholders(run.Steps.Select(s => s.Step)))
+            : Templates.Context(run, incident, directory);
+        var rendered = templates.Render(step.Step.With, kind.Schema, context);
         var call = new StepCall(run.Id, step.Step, step.Attempt, new Inputs(rendered, run.DryRun ? null : secrets), directory, lines, run.Parameters,
             step.FirstStartedAt ?? time.GetUtcNow(), confirmation);
         if (!run.DryRun) return await kind.Run(call, ct);

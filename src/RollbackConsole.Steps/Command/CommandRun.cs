@@ -30,8 +30,7 @@ public sealed class CommandRun(ProcessRunner processes, Targets targets) : IStep
     {
         var argv = call.With.List("argv");
         var code = await processes.Run(call, new ProcessSpec(Program(argv, Directory(call)), Directory(call), call.With.Map("environment")), ct);
-        var outputs = await StepOutputs.Read(call, code, ct);
-        return code == 0 ? StepResult.Succeeded("Ended with exit code 0.", outputs, 0) : StepResult.Failed($"Ended with exit code {code}.", code, outputs);
+        return await StepOutputs.Result(call, code);
     }
 
     /// <summary>A program named with a path is looked for in the step's folder, not in the console's.</summary>

@@ -32,8 +32,7 @@ public sealed class ScriptRun(ProcessRunner processes, Targets targets) : IStepK
         var file = Path.Combine(call.RunDirectory, $"{call.Step.Id}-{call.Attempt}.script");
         await File.WriteAllTextAsync(file, call.With.Text("body"), ct);
         var code = await processes.Run(call, new ProcessSpec([Interpreter(call), file], Directory(call), Environment(call)), ct);
-        var outputs = await StepOutputs.Read(call, code, ct);
-        return code == 0 ? StepResult.Succeeded("Ended with exit code 0.", outputs, 0) : StepResult.Failed($"Ended with exit code {code}.", code, outputs);
+        return await StepOutputs.Result(call, code);
     }
 
     private static Dictionary<string, string> Environment(StepCall call)

@@ -86,7 +86,7 @@ public sealed class HttpCheck(IHttpClientFactory clients, TimeProvider time) : I
             if (with.TextOrNull("contains") is { } wanted && !text.Contains(wanted, StringComparison.Ordinal)) return $"{url} answers without '{wanted}'.";
             return Expectations(call).Select(e => JsonComplaint(text, e.Path, e.Value)).FirstOrDefault(c => c is not null);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException or IOException)
         {
             return $"{url}: {e.Message}";
         }

@@ -1,3 +1,5 @@
+using RollbackConsole.Steps.Running;
+
 namespace RollbackConsole.Steps.Postgres;
 
 /// <summary>Rewrites the plain script of pg_restore so that its tables land in another schema.
@@ -16,19 +18,31 @@ internal static class DumpScript
         await using var writer = new StreamWriter(script);
         await writer.WriteLineAsync($"drop schema if exists {target} cascade; create schema {target};");
         await writer.WriteLineAsync("set client_encoding = 'UTF8'; set standard_conforming_strings = on; set check_function_bodies = false;");
-        var keepUntil = "";
+        var (keepUntil, closed) = ("", false);
         while (await reader.ReadLineAsync(ct) is { } line)
         {
-            if (keepUntil.Length > 0)
+            if (keepUntil == "\\.")
             {
-                // A column default may call a function or sequence that is no more; copies need none.
-                await writer.WriteLineAsync(keepUntil == ");" ? WithoutDefault(line) : line);
+                await writer.WriteLineAsync(line);
                 if (line == keepUntil) keepUntil = "";
+            }
+            else if (keepUntil == ");")
+            {
+                // What follows the closing bracket (partitioning, inheritance, storage) binds a table to living ones; a copy is plain.
+                if (line.StartsWith(')')) await writer.WriteLineAsync(");");
+                // A column default may call a function or sequence that is no more; copies need none.
+                else if (!closed) await writer.WriteLineAsync(WithoutDefault(line));
+                closed |= line.StartsWith(')');
+                if (closed && line.EndsWith(';')) keepUntil = "";
+            }
+            else if (line.StartsWith("SET client_encoding = ", StringComparison.Ordinal) && !line.Contains("'UTF8'", StringComparison.Ordinal))
+            {
+                throw new StepInputException($"The backup is not in UTF-8 ({line.TrimEnd(';')}); take it with --encoding=UTF8, or its letters would be lost.");
             }
             else if (line.StartsWith(CreateTable, StringComparison.Ordinal))
             {
                 await writer.WriteLineAsync($"{CreateTable}{target}.{Bare(line[CreateTable.Length..])}");
-                keepUntil = ");";
+                (keepUntil, closed) = (");", false);
             }
             else if (line.StartsWith(Copy, StringComparison.Ordinal) && line.EndsWith(" FROM stdin;", StringComparison.Ordinal))
             {

@@ -29,7 +29,7 @@ public sealed class PostgresBackup(PostgresTools tools) : IStepKind
         var partial = file + ".partial";
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         string[] tables = [.. call.With.List("tables").SelectMany(t => (string[])["--table", t])];
-        var code = await tools.Run(call, database, ["pg_dump", "--format=custom", "--no-password", "--verbose", "--file", partial, .. tables], ct);
+        var code = await tools.Run(call, database, ["pg_dump", "--format=custom", "--encoding=UTF8", "--no-password", "--verbose", "--file", partial, .. tables], ct);
         if (code != 0) return StepResult.Failed($"pg_dump ended with exit code {code}.", code);
         var entries = 0;
         code = await tools.Run(call, database, ["pg_restore", "--list", partial], ct, output: async (stream, token) =>

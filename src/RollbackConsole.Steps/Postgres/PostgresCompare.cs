@@ -43,7 +43,7 @@ public sealed class PostgresCompare(PostgresTools tools) : IStepKind
             await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
             foreach (var was in before)
             {
-                var now = await TableFigures.Read(connection, transaction, was.Name, elsewhere.GetValueOrDefault(was.Name, was.Name), was.Columns, was.Key, was.UpTo, ct);
+                var now = await TableFigures.Read(connection, transaction, was.Name, elsewhere.GetValueOrDefault(was.Name, was.Name), was.Columns, was.Key, was, ct);
                 var same = now.Rows == was.Rows && now.Checksum == was.Checksum;
                 await call.Log.Write(same ? "out" : "err", $"{was.Name}: rows {was.Rows} → {now.Rows}, checksum {(now.Checksum == was.Checksum ? "equal" : $"{was.Checksum} → {now.Checksum}")}: {(same ? "equal" : "DIFFERS")}");
                 if (!same) differing.Add(now.Rows == was.Rows ? $"{was.Name} (values)" : $"{was.Name} ({was.Rows} → {now.Rows} rows)");

@@ -31,8 +31,7 @@ public sealed class PostgresMigrate(PostgresTools tools) : IStepKind
         string[] variables = [.. call.With.Map("variables").SelectMany(v => (string[])["--set", $"{v.Key}={v.Value}"])];
         var code = await tools.Run(call, database,
             ["psql", "--no-password", "--no-psqlrc", "--echo-queries", "--set", "ON_ERROR_STOP=1", .. variables, "--single-transaction", "--file", script], ct);
-        return code == 0 ? StepResult.Succeeded($"Changed {database.Database} in one transaction.", exitCode: 0)
-            : StepResult.Failed($"psql ended with exit code {code}; the transaction was rolled back.", code);
+        return PostgresTools.PsqlResult(code, $"Changed {database.Database} in one transaction.");
     }
 
     private async Task<string> Statements(StepCall call, CancellationToken ct)

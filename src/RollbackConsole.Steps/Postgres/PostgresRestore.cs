@@ -42,7 +42,7 @@ public sealed class PostgresRestore(PostgresTools tools) : IStepKind
         var code = await tools.Run(call, database,
             ["pg_restore", "--no-password", "--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error", "--verbose", "--dbname", database.Database!, file], ct);
         return code == 0 ? StepResult.Succeeded($"Restored {database.Database} from {Path.GetFileName(file)}.", exitCode: 0)
-            : StepResult.Failed($"pg_restore ended with exit code {code}; the database was left as it was.", code);
+            : StepResult.Failed($"pg_restore ended with exit code {code}. It works in one transaction; look whether the connection broke at its very end.", code);
     }
 
     private async Task<StepResult> Copies(StepCall call, Npgsql.NpgsqlConnectionStringBuilder database, string file, IReadOnlyList<string> tables, string into, CancellationToken ct)
@@ -57,8 +57,8 @@ public sealed class PostgresRestore(PostgresTools tools) : IStepKind
         if (missing.Count > 0) return StepResult.Error($"The backup holds no table {string.Join(", ", missing)}.");
         code = await tools.Run(call, database, ["psql", "--no-password", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", script], ct);
         File.Delete(script);
-        return code == 0 ? StepResult.Succeeded($"Copied {string.Join(", ", copied)} into {into}.", new Dictionary<string, string>(StringComparer.Ordinal) { ["schema"] = into }, 0)
-            : StepResult.Failed($"psql ended with exit code {code}; nothing was changed.", code);
+        var result = PostgresTools.PsqlResult(code, $"Copied {string.Join(", ", copied)} into {into}.");
+        return code == 0 ? result with { Outputs = new Dictionary<string, string>(StringComparer.Ordinal) { ["schema"] = into } } : result;
     }
 
     private static string Into(StepCall call)

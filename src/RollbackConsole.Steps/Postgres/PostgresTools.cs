@@ -1,4 +1,5 @@
 using Npgsql;
+using RollbackConsole.Domain.Runs;
 using RollbackConsole.Steps.Running;
 
 namespace RollbackConsole.Steps.Postgres;
@@ -15,12 +16,23 @@ public sealed class PostgresTools(ProcessRunner processes, Targets targets)
     /// <summary>A connection for reading figures; sessions format values alike, wherever they run.</summary>
     public static async Task<NpgsqlConnection> Open(NpgsqlConnectionStringBuilder database, CancellationToken ct)
     {
-        var connection = new NpgsqlConnection(database.ConnectionString);
+        // A checksum takes as long as its table is large; the step's own timeout bounds it.
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(database.ConnectionString) { CommandTimeout = 0 }.ConnectionString);
         await connection.OpenAsync(ct);
         await using var settings = new NpgsqlCommand("set timezone = 'UTC'; set datestyle = 'ISO'; set extra_float_digits = 3; set bytea_output = 'hex'", connection);
         await settings.ExecuteNonQueryAsync(ct);
         return connection;
     }
+
+    /// <summary>What psql's exit code says of a script in one transaction: 3 is an error in the script, which rolled back;
+    /// 2 is a lost connection, perhaps while the commit was on its way.</summary>
+    public static StepResult PsqlResult(int code, string done) => code switch
+    {
+        0 => StepResult.Succeeded(done, exitCode: 0),
+        2 => new StepResult(StepStatus.Unknown, "psql lost its connection (exit code 2); the transaction may or may not have been committed.", code),
+        3 => StepResult.Failed("The script failed (psql exit code 3); its transaction was rolled back.", code),
+        _ => StepResult.Failed($"psql ended with exit code {code}.", code),
+    };
 
     /// <summary>A size for a preview, or why it cannot be told.</summary>
     public static async Task<string> Size(NpgsqlConnectionStringBuilder database, CancellationToken ct)
@@ -42,7 +54,7 @@ public sealed class PostgresTools(ProcessRunner processes, Targets targets)
         string.Join('.', name.Split('.').Select(p => p.Length == 0 ? throw new StepInputException($"'{name}' is no table's name.")
             : "\"" + p.Replace("\"", "\"\"", StringComparison.Ordinal) + "\""));
 
-    private static Dictionary<string, string> Environment(NpgsqlConnectionStringBuilder database) => new(StringComparer.Ordinal)
+    private static Dictionary<string, string> Environment(NpgsqlConnectionStringBuilder database) => new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["PGHOST"] = database.Host ?? "localhost",
         ["PGPORT"] = $"{database.Port}",
@@ -51,5 +63,10 @@ public sealed class PostgresTools(ProcessRunner processes, Targets targets)
         ["PGDATABASE"] = database.Database ?? "",
         ["PGCONNECT_TIMEOUT"] = "10",
         ["PGAPPNAME"] = "rollback-console-step",
-    };
+        // What the target's settings ask of the connection holds for the tools as well.
+        ["PGSSLMODE"] = database.SslMode switch { SslMode.VerifyFull => "verify-full", SslMode.VerifyCA => "verify-ca", var mode => mode.ToString().ToLowerInvariant() },
+        ["PGSSLROOTCERT"] = database.RootCertificate ?? "",
+        ["PGSSLCERT"] = database.SslCertificate ?? "",
+        ["PGSSLKEY"] = database.SslKey ?? "",
+    }.Where(v => v.Value.Length > 0).ToDictionary(StringComparer.Ordinal);
 }

@@ -14,21 +14,23 @@ public sealed record TableFigures(string Name, string Table, IReadOnlyList<strin
 {
     /// <summary>Reads the figures as the database holds them now.</summary>
     public static async Task<TableFigures> Read(NpgsqlConnection connection, NpgsqlTransaction transaction, string name, string table,
-        IReadOnlyList<string> columns, string? key, string? upTo, CancellationToken ct)
+        IReadOnlyList<string> columns, string? key, TableFigures? before, CancellationToken ct)
     {
         var quoted = PostgresTools.Quote(table);
         if (columns.Count == 0) columns = await ColumnsOf(connection, transaction, quoted, ct);
-        if (key is not null && upTo is null)
+        var upTo = before?.UpTo;
+        if (key is not null && before is null)
         {
             await using var newest = new NpgsqlCommand($"select max({PostgresTools.Quote(key)})::text from {quoted}", connection, transaction);
             upTo = await newest.ExecuteScalarAsync(ct) as string;
         }
-        var limit = key is null || upTo is null ? "" : $"where {PostgresTools.Quote(key)} <= (select {PostgresTools.Quote(key)} from {quoted} where {PostgresTools.Quote(key)}::text = @upTo limit 1)";
+        // A keyed table that was empty has no newest key: every row that it holds now came later.
+        var limit = key is null ? "" : upTo is null ? "where false" : $"where {PostgresTools.Quote(key)} <= (select {PostgresTools.Quote(key)} from {quoted} where {PostgresTools.Quote(key)}::text = @upTo limit 1)";
         await using var command = new NpgsqlCommand($"""
             select count(*), coalesce(sum(('x' || substr(h, 1, 16))::bit(64)::bigint::numeric), 0)::text || ':' || coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint::numeric), 0)::text
             from (select md5(row({string.Join(", ", columns.Select(PostgresTools.Quote))})::text) as h from {quoted} {limit}) hashes
             """, connection, transaction);
-        if (limit.Length > 0) command.Parameters.AddWithValue("upTo", upTo!);
+        if (upTo is not null) command.Parameters.AddWithValue("upTo", upTo!);
         await using var reader = await command.ExecuteReaderAsync(ct);
         await reader.ReadAsync(ct);
         return new TableFigures(name, table, columns, key, upTo, reader.GetInt64(0), reader.GetString(1));

@@ -6,6 +6,15 @@ namespace RollbackConsole.Steps.Running;
 /// <summary>Cuts a byte stream into lines. A line break is LF, CR LF or a lone CR (progress bars).</summary>
 public sealed class LinePump(IStepLog log, SecretMask mask)
 {
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, bool> _open = new(StringComparer.Ordinal);
+    private long _reads;
+
+    /// <summary>Counts what was read; two equal looks with <see cref="Waiting"/> mean that nothing comes any more.</summary>
+    public long Reads => Interlocked.Read(ref _reads);
+
+    /// <summary>Every open stream waits for bytes, none for the log to take what was read.</summary>
+    public bool Waiting => _open.Values.All(waiting => waiting);
+
     /// <summary>Characters; a longer line is stored in pieces, so that one line cannot fill the memory of every viewer.</summary>
     public const int LongestLine = 16 * 1024;
 
@@ -16,8 +25,7 @@ public sealed class LinePump(IStepLog log, SecretMask mask)
         var decoder = Encoding.UTF8.GetDecoder();
         var line = new StringBuilder();
         var afterReturn = false;
-        int read;
-        while ((read = await source.ReadAsync(bytes, ct)) > 0)
+        while (await Next(source, bytes, ct) is > 0 and var read)
         {
             var count = decoder.GetChars(bytes, 0, read, chars, 0);
             for (var i = 0; i < count; i++)
@@ -31,6 +39,26 @@ public sealed class LinePump(IStepLog log, SecretMask mask)
             }
         }
         if (line.Length > 0) await Flush();
+        _open.TryRemove(stream, out _);
+
+        async ValueTask<int> Next(Stream from, byte[] into, CancellationToken cancel)
+        {
+            _open[stream] = true;
+            try
+            {
+                return await from.ReadAsync(into, cancel);
+            }
+            catch (OperationCanceledException)
+            {
+                // What stands in an unfinished line is often the line that explains the end.
+                return 0;
+            }
+            finally
+            {
+                _open[stream] = false;
+                Interlocked.Increment(ref _reads);
+            }
+        }
 
         async ValueTask Flush()
         {

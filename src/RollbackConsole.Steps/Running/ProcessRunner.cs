@@ -32,7 +32,8 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
         var mark = $"{Attempt(call.RunId, call.Step.Id, call.Attempt)}{Guid.NewGuid():N}";
         using var process = Start(spec, call, mark);
         var pump = new LinePump(call.Log, mask);
-        using var reading = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        // Not tied to ct: what a process wrote before it was ended is still read.
+        using var reading = new CancellationTokenSource();
         var output = spec.Output is { } reader ? reader(process.StandardOutput.BaseStream, reading.Token) : pump.Run(process.StandardOutput.BaseStream, "out", reading.Token);
         var errors = pump.Run(process.StandardError.BaseStream, "err", reading.Token);
         var input = Feed(process, spec, reading.Token);
@@ -40,22 +41,34 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
         {
             await process.WaitForExitAsync(ct);
             var streams = Task.WhenAll(output, errors);
-            if (await Task.WhenAny(streams, Task.Delay(AfterExit, time, ct)) != streams)
+            if (spec.Output is null && !await Drained(streams, pump, ct))
             {
-                ct.ThrowIfCancellationRequested();
                 await call.Log.Write("console", "The process ended but left children behind that keep its output open; they go on, their output is not read any more.");
                 await reading.CancelAsync();
             }
-            await Quietly(streams, reading.Token);
+            await streams.WaitAsync(ct);
+            await reading.CancelAsync();
             await Quietly(input, reading.Token);
             return process.ExitCode;
         }
         catch (OperationCanceledException)
         {
             await KillAll(process, mark);
-            await reading.CancelAsync();
+            reading.CancelAfter(AfterExit);
             await Quietly(Task.WhenAll(output, errors, input), reading.Token);
             throw;
+        }
+    }
+
+    /// <summary>True when the streams ended; false when nothing has come for a while although they are open. A log that is slow to take lines is no silence.</summary>
+    private async Task<bool> Drained(Task streams, LinePump pump, CancellationToken ct)
+    {
+        while (true)
+        {
+            var reads = pump.Reads;
+            if (await Task.WhenAny(streams, Task.Delay(AfterExit, time, ct)) == streams) return true;
+            ct.ThrowIfCancellationRequested();
+            if (pump.Waiting && pump.Reads == reads) return false;
         }
     }
 

@@ -1,3 +1,5 @@
+using RollbackConsole.Domain.Runs;
+
 namespace RollbackConsole.Steps.Running;
 
 /// <summary>How a process hands values to later steps: lines <c>name=value</c> in the file that <c>ROLLBACK_CONSOLE_OUTPUTS</c> names.</summary>
@@ -10,15 +12,27 @@ public static class StepOutputs
 
     public static string File(StepCall call) => Path.Combine(call.RunDirectory, $"{call.Step.Id}-{call.Attempt}.outputs");
 
-    /// <summary>What the process wrote, with its exit code.</summary>
-    /// <exception cref="StepInputException">The file is too large, or a line is no name=value.</exception>
-    public static async Task<Dictionary<string, string>> Read(StepCall call, int exitCode, CancellationToken ct)
+    /// <summary>What came of a process: its exit code and what it wrote. Outputs that cannot be read are a failure, not an error: the process did run.</summary>
+    public static async Task<StepResult> Result(StepCall call, int exitCode)
+    {
+        try
+        {
+            var outputs = await Read(call, exitCode);
+            return exitCode == 0 ? StepResult.Succeeded("Ended with exit code 0.", outputs, 0) : StepResult.Failed($"Ended with exit code {exitCode}.", exitCode, outputs);
+        }
+        catch (Exception e) when (e is StepInputException or IOException)
+        {
+            return StepResult.Failed($"Ended with exit code {exitCode}, but its outputs cannot be read: {e.Message}", exitCode);
+        }
+    }
+
+    private static async Task<Dictionary<string, string>> Read(StepCall call, int exitCode)
     {
         var outputs = new Dictionary<string, string>(StringComparer.Ordinal) { ["exitCode"] = $"{exitCode}" };
         var file = new FileInfo(File(call));
         if (!file.Exists) return outputs;
         if (file.Length > Largest) throw new StepInputException($"The outputs have {file.Length} bytes; {Largest} are the most.");
-        foreach (var line in await System.IO.File.ReadAllLinesAsync(file.FullName, ct))
+        foreach (var line in await System.IO.File.ReadAllLinesAsync(file.FullName))
         {
             if (line.Length == 0) continue;
             var equals = line.IndexOf('=', StringComparison.Ordinal);

@@ -36,7 +36,7 @@ public sealed class Targets(IOptionsMonitor<TargetOptions> options)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         var (root, path) = colon > 0 ? (Directory(text[..colon]), text[(colon + 1)..]) : (runDirectory, text);
-        root = Path.GetFullPath(root);
+        root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         var full = Path.GetFullPath(Path.Combine(root, path));
         return full.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal)
             ? full

@@ -14,11 +14,14 @@ public sealed class SecretMask
     /// <summary>Longest first, so that a secret which contains another goes as a whole.</summary>
     private ImmutableList<string> _values = [];
 
-    /// <summary>Knows a value, also in base64, from now on.</summary>
+    /// <summary>Knows a value, in every form in which it can show, from now on.</summary>
     public void Add(string secret)
     {
-        if (secret.Length < Shortest) return;
-        foreach (var value in (string[])[secret, Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)).TrimEnd('=')])
+        // As lines show it: without the line break at its end, line by line, as SQL quotes it, and in base64.
+        var trimmed = secret.Trim();
+        string[] forms = [secret, trimmed, .. trimmed.Split('\n').Select(l => l.Trim()), trimmed.Replace("'", "''", StringComparison.Ordinal),
+            Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)).TrimEnd('='), Convert.ToBase64String(Encoding.UTF8.GetBytes(trimmed)).TrimEnd('=')];
+        foreach (var value in forms.Where(f => f.Length >= Shortest).Distinct(StringComparer.Ordinal))
             ImmutableInterlocked.Update(ref _values, list => list.Contains(value) ? list : list.Add(value).Sort((a, b) => b.Length - a.Length));
     }
 

@@ -118,27 +118,37 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     private async Task Initialise(CancellationToken ct)
     {
         var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
-        await File.WriteAllTextAsync(PasswordFile, password, ct);
-        File.SetUnixFileMode(PasswordFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        // A half-made cluster from an interrupted first start holds nothing yet: make it anew.
-        if (Directory.Exists(Cluster)) Directory.Delete(Cluster, recursive: true);
-        Directory.CreateDirectory(Cluster);
-        var passwordForInit = Path.Combine(Cluster, "..", "init-password");
-        await File.WriteAllTextAsync(passwordForInit, password, ct);
+        // Made beside and renamed when complete: a first start that is cut off leaves nothing that looks like a cluster.
+        var making = Cluster + ".new";
+        foreach (var old in (string[])[making, Cluster])
+            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
+        Directory.CreateDirectory(making);
+        await WriteSecret(PasswordFile, password, ct);
+        var passwordForInit = Path.Combine(_directory, "init-password");
+        await WriteSecret(passwordForInit, password, ct);
         try
         {
             if (Environment.IsPrivilegedProcess)
             {
-                await Run("chown", [Account + ":", Cluster, passwordForInit], ct, asServer: false);
+                await Run("chown", [Account + ":", making, passwordForInit], ct, asServer: false);
                 if (await RunForExit("test", ["-x", _directory], ct) != 0)
                     throw new EmbeddedClusterException($"The account '{Account}' cannot reach {_directory}; choose a Console__DataDirectory whose parent folders others may enter, or set ConnectionStrings__Console.");
             }
-            await Run("initdb", ["-D", Cluster, "-U", "console", "--auth=scram-sha-256", "--pwfile", passwordForInit, "--encoding=UTF8", "--locale=C.UTF-8"], ct);
+            await Run("initdb", ["-D", making, "-U", "console", "--auth=scram-sha-256", "--pwfile", passwordForInit, "--encoding=UTF8", "--locale=C.UTF-8"], ct);
+            Directory.Move(making, Cluster);
         }
         finally
         {
             File.Delete(passwordForInit);
         }
+    }
+
+    /// <summary>For its owner only, from the first byte on.</summary>
+    private static async Task WriteSecret(string file, string secret, CancellationToken ct)
+    {
+        File.Delete(file);
+        await using var stream = new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(secret), ct);
     }
 
     private static string Connection(int port, string password, string database) => new NpgsqlConnectionStringBuilder

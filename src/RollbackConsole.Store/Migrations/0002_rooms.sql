@@ -53,8 +53,7 @@ create table plan_versions (
     plan     jsonb       not null,
     added_by text        not null,
     added_at timestamptz not null,
-    primary key (name, version),
-    unique (name, digest)
+    primary key (name, version)
 );
 
 -- Who holds a run, and until when. The epoch fences: log lines of an older one are refused.

@@ -21,7 +21,7 @@ public sealed class RunRows(NpgsqlDataSource source)
     internal static NpgsqlBatchCommand Upsert(Run s) => Sql.Batch($"""
         insert into runs ({Columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         on conflict (id) do update set status = excluded.status, outcome = excluded.outcome, summary = excluded.summary, started_at = excluded.started_at,
-            finished_at = excluded.finished_at, steps_done = excluded.steps_done, node = excluded.node
+            finished_at = excluded.finished_at, steps = excluded.steps, steps_done = excluded.steps_done, node = excluded.node
         """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
         s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
         s.Steps.Length, s.Steps.Count(x => x.Done), s.Node);

@@ -60,7 +60,7 @@ public static class SettingsCheck
         foreach (var key in (string[])["LeaseLength", "ReconcileEvery", "LogFlushEvery"])
             if (!TimeSpan.TryParse(settings["Engine:" + key], System.Globalization.CultureInfo.InvariantCulture, out var span) || span < TimeSpan.FromMilliseconds(10) || span > TimeSpan.FromMinutes(10))
                 yield return $"Engine:{key} must be a time from 00:00:00.010 to 00:10:00; it is '{settings["Engine:" + key]}'.";
-        if (!int.TryParse(settings["Engine:MostRuns"], out var most) || most is < 1 or > 200) yield return $"Engine:MostRuns must be a whole number from 1 to 200; it is '{settings["Engine:MostRuns"]}'.";
+        if (!int.TryParse(settings["Engine:MostRuns"], out var most) || most is < 1 or > 500) yield return $"Engine:MostRuns must be a whole number from 1 to 500; it is '{settings["Engine:MostRuns"]}'.";
         foreach (var target in settings.GetSection("Targets:Databases").GetChildren())
             if (ConnectionProblem(target.Value ?? "") is { } bad) yield return $"Targets:Databases:{target.Key}: {bad}";
         foreach (var folder in settings.GetSection("Targets:Directories").GetChildren())
