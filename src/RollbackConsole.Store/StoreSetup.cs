@@ -32,6 +32,13 @@ public static class StoreSetup
         return builder.Build();
     }
 
+    /// <summary>The installation's own name; every node on this database has the same.</summary>
+    public static async Task<string> InstanceName(NpgsqlDataSource source, CancellationToken ct)
+    {
+        await using var command = source.CreateCommand("select id from instance");
+        return (string)(await command.ExecuteScalarAsync(ct))!;
+    }
+
     /// <summary>Brings the schema up to date. Several nodes may try at once: EF locks its history table, which on a new database
     /// is not there yet, so a lock of our own lets one through at a time.</summary>
     public static async Task Migrate(NpgsqlDataSource source, CancellationToken ct)

@@ -3,7 +3,8 @@ using RollbackConsole.Store.Embedded;
 using RollbackConsole.Web.Cli;
 using RollbackConsole.Web.Setup;
 
-if (AdminCli.Knows(args)) return await AdminCli.Run(args, Console.Out, Console.Error, CancellationToken.None);
+// The server takes no arguments: a misspelt command must not start one.
+if (args.Length > 0) return await AdminCli.Run(args, Console.Out, Console.Error, CancellationToken.None);
 
 try
 {

@@ -88,12 +88,16 @@ public sealed class RunDeciderTests
     [Fact]
     public void Retries_wait_for_their_delay_and_then_run_out()
     {
-        var run = Running(PlanOf(Step("a") with { Attempts = 2, RetryDelay = TimeSpan.FromSeconds(10) })).Finish("a", StepStatus.Failed);
+        var run = Running(PlanOf(Step("a") with { Effect = Effect.Idempotent, Attempts = 2, RetryDelay = TimeSpan.FromSeconds(10) })).Finish("a", StepStatus.Failed);
         Assert.Equal(StepStatus.Pending, run.Do(new AdvanceRun(1, Noon.AddSeconds(9))).StatusOf("a"));
         run = run.Do(new AdvanceRun(1, Noon.AddSeconds(10)));
         Assert.Equal((StepStatus.Running, 2), (run.StatusOf("a"), run.Find("a")!.Attempt));
         Assert.Equal(RunStatus.NeedsDecision, run.Finish("a", StepStatus.Failed).Status);
     }
+
+    [Fact]
+    public void A_once_step_is_never_tried_again_by_itself() =>
+        Assert.Equal(RunStatus.NeedsDecision, Running(PlanOf(Step("a") with { Attempts = 3 })).Finish("a", StepStatus.Failed).Status);
 
     [Fact]
     public void A_step_that_may_fail_lets_the_run_go_on_and_end_as_partial()
@@ -115,7 +119,8 @@ public sealed class RunDeciderTests
     public void A_failure_that_recovers_undoes_what_was_done_in_reverse_and_then_runs_the_recovery_steps()
     {
         var plan = PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { Undo = Step("undo-b") }, Step("c", "b") with { OnFailure = OnFailure.Recover, Undo = Step("undo-c") }, Step("d", "c"))
-            with { Recovery = [Step("r")] };
+            with
+        { Recovery = [Step("r")] };
         var run = Running(plan).Finish("a", at: Noon.AddSeconds(1)).Finish("b", at: Noon.AddSeconds(2)).Finish("c", StepStatus.Failed);
         Assert.Equal(["a", "b", "c", "d", "undo-b", "undo-a", "r"], run.Steps.Select(s => s.Step.Id));
         Assert.Equal((StepStatus.Canceled, StepStatus.Running), (run.StatusOf("d"), run.StatusOf("undo-b")));
@@ -139,6 +144,10 @@ public sealed class RunDeciderTests
         var run = Running(PlanOf(Step("a") with { OnFailure = OnFailure.Recover })).Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
         Assert.Equal((RunStatus.NeedsDecision, StepStatus.Unknown), (run.Status, run.StatusOf("a")));
         Assert.Equal(RunOutcome.Failed, run.Do(new SettleOutcome("a", StepStatus.Failed, "it did not", Commander.Person, Noon)).Do(new AdvanceRun(2, Noon)).Outcome);
+        // The recovery of a run that waited for a decision is a running run again.
+        var recovering = Running(PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { OnFailure = OnFailure.Recover })).Finish("a").Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon))
+            .Do(new SettleOutcome("b", StepStatus.Failed, "it did not", Commander.Person, Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((RunStatus.Running, StepStatus.Running), (recovering.Status, recovering.StatusOf("undo-a")));
     }
 
     [Fact]

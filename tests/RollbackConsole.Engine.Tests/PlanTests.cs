@@ -62,6 +62,10 @@ public sealed class PlanTests(TestCluster cluster)
     [InlineData("plan: good\ntitle: T\nsteps:\n  - id: a\n    uses: script/run\n    with: {body: 'echo {{parameters.v}}'}\nparameters: {v: {}}", 6, 18)]
     [InlineData("plan: good\ntitle: T\nsteps:\n  - {id: a, uses: wait/for, with: {duration: 1s}, needs: [b]}\n  - {id: b, uses: wait/for, with: {duration: 1s}}", 4, 58)]
     [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}, timeout: 30}]", 3, 64)]
+    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}, effect: once, retry: {attempts: 2}}]", 3, 79)]
+    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}, {id: b, uses: wait/for, with: {duration: 1s}, needs: [[a]]}]", 3, 112)]
+    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: command/run, with: {argv: ['{{incident.foo}}']}}]", 3, 51)]
+    [InlineData("plan: good\ntitle: T\nchecks: [{id: c, uses: wait/for, with: {duration: 1s}, undo: {uses: wait/for, with: {duration: 1s}}}]\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}]", 3, 62)]
     [InlineData("plan: good\ntitle: T\nparameters: {p: {pattern: '('}}\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}]", 3, 27)]
     public async Task Every_error_has_its_line_and_column(string yaml, int line, int column)
     {
@@ -85,6 +89,7 @@ public sealed class PlanTests(TestCluster cluster)
     [InlineData("a: !!python/object x", "Tags")]
     [InlineData("a: 1\n---\nb: 2", "second document")]
     [InlineData("", "empty")]
+    [InlineData("a: \"x\\0y\"", "zero character")]
     public void Hostile_yaml_is_refused_with_a_sentence(string yaml, string word) =>
         Assert.Contains(YamlDocument.Read(yaml).Errors, e => e.Message.Contains(word, StringComparison.Ordinal) && e.Line >= 1);
 
@@ -93,6 +98,7 @@ public sealed class PlanTests(TestCluster cluster)
     {
         Assert.Contains("nested deeper", YamlDocument.Read(string.Concat(Enumerable.Repeat("[", 500))).Errors[0].Message, StringComparison.Ordinal);
         Assert.Contains("more than", YamlDocument.Read("[" + string.Concat(Enumerable.Repeat("1,", 60_000)) + "1]").Errors[0].Message, StringComparison.Ordinal);
+        Assert.Contains("more than 100 errors", YamlDocument.Read("{" + string.Concat(Enumerable.Repeat("a: 1,", 5_000)) + "a: 1}").Errors[^1].Message, StringComparison.Ordinal);
         Assert.Contains("the most", YamlDocument.Read(new string('a', YamlDocument.Largest + 1)).Errors[0].Message, StringComparison.Ordinal);
     }
 

@@ -198,6 +198,34 @@ public sealed class RunExecutionTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task A_zero_character_in_a_line_or_an_output_strands_nothing()
+    {
+        await using var node = await OneNode();
+        var run = await node.RequestAndApprove("""
+            plan: zero
+            title: Zero
+            steps: [{ id: zero, uses: script/run, with: { body: "printf 'a\\0b\\n'; printf 'x=1\\0\\n' > $ROLLBACK_CONSOLE_OUTPUTS" } }]
+            """);
+        Assert.Equal(RunOutcome.Succeeded, (await node.Finished(run.Id)).Outcome);
+        Assert.Contains("a\uFFFDb", await node.Lines(run.Id));
+    }
+
+    [Fact]
+    public async Task A_dry_run_of_the_shipped_plan_s_shape_needs_no_outputs()
+    {
+        await using var node = await OneNode();
+        var run = await node.Request("""
+            plan: outputs
+            title: Outputs
+            steps:
+              - { id: one, uses: command/run, with: { argv: ['true'] } }
+              - { id: two, uses: http/check, with: { url: '{{steps.one.outputs.url}}/health' } }
+            """, dryRun: true);
+        Assert.Equal(RunOutcome.Succeeded, (await node.Finished(run.Id)).Outcome);
+        Assert.Contains("Would: Asks GET ‹url of one›/health", await node.Lines(run.Id));
+    }
+
+    [Fact]
     public async Task Forty_thousand_lines_arrive_complete_and_in_order()
     {
         await using var node = await OneNode();

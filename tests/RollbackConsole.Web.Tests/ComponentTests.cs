@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Bunit;
+using Microsoft.Extensions.DependencyInjection;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
@@ -9,7 +10,6 @@ using RollbackConsole.Web.Approvals;
 using RollbackConsole.Web.Plans;
 using RollbackConsole.Web.Runs;
 using RollbackConsole.Web.Shell;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace RollbackConsole.Web.Tests;
 

@@ -50,12 +50,27 @@ public sealed class SettingsTests(TestCluster cluster)
     [Theory]
     [InlineData("help", 0, "usage")]
     [InlineData("token", 2, "usage")]
-    [InlineData("library check /nowhere", 1, "/nowhere")]
+    [InlineData("library check /nowhere", 2, "/nowhere")]
+    [InlineData("tokn create", 2, "usage")]
+    [InlineData("token create --help", 0, "usage")]
+    [InlineData("token create --name", 2, "--name needs a value")]
+    [InlineData("token create --name a --gruop b", 2, "--gruop")]
+    [InlineData("token create --name a b --role viewer", 2, "takes one value")]
     public async Task The_command_line_explains_itself(string line, int code, string word)
     {
         var output = new StringWriter();
         Assert.Equal(code, await AdminCli.Run(line.Split(' '), output, output, default));
         Assert.Contains(word, output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_are_taken_in_every_way_that_people_write_them()
+    {
+        var line = Arguments.Parse(["token", "create", "--name=ci", "--role", "commander", "approver", "--role", "viewer,support", "--set", "a=1", "--set", "b=x=y"]);
+        Assert.Equal(["token", "create"], line.Words);
+        Assert.Equal("ci", line.One("name"));
+        Assert.Equal(["commander", "approver", "viewer", "support"], line.Many("role"));
+        Assert.Equal("x=y", line.Pairs("set")["b"]);
     }
 
     private static IConfiguration Settings(params (string Key, string Value)[] more)

@@ -24,3 +24,6 @@ public sealed class RoomsMigration() : SqlMigration("0002_rooms.sql");
 
 [DbContext(typeof(Access.AccountsDb)), Migration("0003_access")]
 public sealed class AccessMigration() : SqlMigration("0003_access.sql");
+
+[DbContext(typeof(Access.AccountsDb)), Migration("0004_instance")]
+public sealed class InstanceMigration() : SqlMigration("0004_instance.sql");

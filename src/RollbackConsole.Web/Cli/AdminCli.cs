@@ -31,46 +31,43 @@ public static class AdminCli
           audit export FILE                                 writes the journal as JSON lines
         """;
 
-    private static readonly string[] Commands = ["token", "user", "library", "plan", "drill", "audit", "help", "--help"];
-
-    public static bool Knows(string[] args) => args.Length > 0 && Commands.Contains(args[0], StringComparer.Ordinal);
-
     /// <summary>0 when done, 1 when refused or failed, 2 when the words make no command.</summary>
     public static async Task<int> Run(string[] args, TextWriter output, TextWriter errors, CancellationToken ct)
     {
-        var line = Arguments.Parse(args);
         try
         {
+            if (args.Any(a => a is "--help" or "-h")) return await Help(args, output, errors);
+            var line = Arguments.Parse(args);
             return line.Words switch
             {
-                ["token", "create"] => await With(async s =>
+                ["token", "create"] when line.Only("name", "role", "group") is not null => await With(async s =>
                 {
                     await output.WriteLineAsync(await Scoped(s, a => a.CreateToken(SystemActor.CommandLine, line.One("name"), line.Many("role"), line.Many("group"))));
                     return 0;
                 }, ct),
-                ["user", "create"] => await With(async s =>
+                ["user", "create"] when line.Only("name", "role", "group", "password") is not null => await With(async s =>
                 {
                     var password = line.OneOrNull("password") ?? Accounts.RandomPassword();
                     await Scoped(s, a => a.Create(SystemActor.CommandLine, line.One("name"), password, line.Many("role"), line.Many("group")));
                     if (line.OneOrNull("password") is null) await output.WriteLineAsync($"One-time password of '{line.One("name")}': {password}");
                     return 0;
                 }, ct),
-                ["library", "import", var directory] => await With(async s =>
+                ["library", "import", var directory] when line.Only() is not null => await With(async s =>
                 {
                     foreach (var v in await LibraryImport.Import(s.GetRequiredService<PlanLibrary>(), Existing(directory), SystemActor.Library, ct))
                         await output.WriteLineAsync($"{v.Name} version {v.Version} {v.Digest}");
                     return 0;
                 }, ct),
-                ["library", "check", var directory] => await Check(Existing(directory), output),
-                ["plan", "preview", var file] => await Preview(file, line, output, ct),
-                ["drill", "run", var name] => await With(async s =>
+                ["library", "check", var directory] when line.Only() is not null => await Check(Existing(directory), output),
+                ["plan", "preview", var file] when line.Only("set", "service", "environment") is not null => await Preview(file, line, output, ct),
+                ["drill", "run", var name] when line.Only() is not null => await With(async s =>
                 {
                     foreach (var l in await s.GetRequiredService<DrillRunner>().Run(SystemActor.CommandLine, name, ct)) await output.WriteLineAsync(l);
                     return 0;
                 }, ct),
-                ["audit", "verify"] when line.OneOrNull("file") is { } file => await Report(await AuditFile.Verify(file, ct), output),
+                ["audit", "verify"] when line.Only("file").OneOrNull("file") is { } file => await Report(await AuditFile.Verify(file, ct), output),
                 ["audit", "verify"] => await With(async s => await Report(await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct), output), ct),
-                ["audit", "export", var file] => await With(async s =>
+                ["audit", "export", var file] when line.Only() is not null => await With(async s =>
                 {
                     await output.WriteLineAsync($"{await AuditFile.Export(s.GetRequiredService<EventJournal>(), file, ct)} rows written to {file}");
                     return 0;
@@ -78,7 +75,12 @@ public static class AdminCli
                 _ => await Help(args, output, errors),
             };
         }
-        catch (Exception e) when (e is RefusedException or InvalidPlanException or InvalidSettingsException or EmbeddedClusterException or IOException or Npgsql.NpgsqlException or UsageException)
+        catch (UsageException e)
+        {
+            await errors.WriteLineAsync(e.Message);
+            return 2;
+        }
+        catch (Exception e) when (e is RefusedException or InvalidPlanException or InvalidSettingsException or EmbeddedClusterException or IOException or UnauthorizedAccessException or Npgsql.NpgsqlException)
         {
             await errors.WriteLineAsync(e.Message);
             return 1;
@@ -87,7 +89,7 @@ public static class AdminCli
 
     private static async Task<int> Help(string[] args, TextWriter output, TextWriter errors)
     {
-        var asked = args[0] is "help" or "--help";
+        var asked = args[0] == "help" || args.Any(a => a is "--help" or "-h");
         await (asked ? output : errors).WriteLineAsync(Usage);
         return asked ? 0 : 2;
     }
@@ -117,7 +119,7 @@ public static class AdminCli
         await using var services = Library();
         var reading = services.GetRequiredService<PlanLibrary>().Read(await File.ReadAllTextAsync(file, ct));
         if (!reading.Valid) throw new InvalidPlanException(reading.Errors);
-        var values = line.Many("set").Select(s => s.Split('=', 2)).ToDictionary(p => p[0], p => p.Length == 2 ? p[1] : throw new UsageException($"--set {p[0]}: write --set name=value."), StringComparer.Ordinal);
+        var values = line.Pairs("set");
         var steps = await services.GetRequiredService<PlanPreview>().Of(reading.Plan!, values, line.OneOrNull("service") ?? reading.Plan!.Service ?? "",
             line.OneOrNull("environment") ?? "production", Domain.Incidents.Incident.None, "preview", "preview", ct);
         foreach (var step in steps)

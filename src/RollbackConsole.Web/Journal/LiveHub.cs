@@ -103,9 +103,9 @@ public sealed class LiveHub(
     {
         var found = await points.After(incident.Service, incident.Environment, id, since, until, MostInMessage, token);
         if (found.Count == 0) return null;
-            await client.SendAsync("Metrics", incident.Id, found.Select(p => new { Series = p.Point.Metric, p.Point.At, p.Point.Value }).ToArray(), token);
-            return found[^1].Id;
-        }, ct);
+        await client.SendAsync("Metrics", incident.Id, found.Select(p => new { Series = p.Point.Metric, p.Point.At, p.Point.Value }).ToArray(), token);
+        return found[^1].Id;
+    }, ct);
     }
 
     /// <summary>Sends what lies after a position, again and again; while PostgreSQL is away it waits and goes on from the same position.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.HttpOverrides;
 using Npgsql;
 using Radzen;
 using RollbackConsole.Domain.Access;
@@ -36,7 +37,9 @@ public sealed class ConsoleHost : IAsyncDisposable
     {
         settings.Sources.Clear();
         settings.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.template.json"), optional: false)
-            .AddJsonFile(Path.GetFullPath("appsettings.json"), optional: true)
+            // What deploy/run presumes (its data folder, the demo) yields to a settings file.
+            .AddEnvironmentVariables("ROLLBACK_CONSOLE_DEFAULT_")
+            .AddJsonFile(Path.GetFullPath(Environment.GetEnvironmentVariable("ROLLBACK_CONSOLE_SETTINGS") ?? "appsettings.json"), optional: true)
             .AddEnvironmentVariables();
         if (more is not null) settings.AddInMemoryCollection(more);
     }
@@ -94,11 +97,18 @@ public sealed class ConsoleHost : IAsyncDisposable
             builder.Services.AddHostedService<DemoProcess>();
         }
 
+        await using (var setup = StoreSetup.Connect(connection))
+        {
+            await StoreSetup.Migrate(setup, ct);
+            // Cookies know no ports: two consoles on one host would sign each other out.
+            var instance = await StoreSetup.InstanceName(setup, ct);
+            builder.Services.ConfigureApplicationCookie(o => o.Cookie.Name = "rollback-console-" + instance);
+            builder.Services.AddAntiforgery(o => o.Cookie.Name = "rollback-console-form-" + instance);
+        }
         AddServices(builder, options, data, connection);
         App = builder.Build();
         var mask = App.Services.GetRequiredService<SecretMask>();
         MaskSettings(mask, builder.Configuration, connection);
-        await using (var setup = StoreSetup.Connect(connection)) await StoreSetup.Migrate(setup, ct);
         await FirstStart.EnsureAccounts(App.Services, builder.Configuration.GetValue<bool>("Demo:Enabled"), Console.Out);
         if (options.Library.Length > 0) await LibraryImport.Import(App.Services.GetRequiredService<PlanLibrary>(), options.Library, SystemActor.Library, ct);
         Pipeline.Use(App);
@@ -141,6 +151,13 @@ public sealed class ConsoleHost : IAsyncDisposable
         services.AddProblemDetails();
         services.AddOpenApi("v1");
         services.AddRateLimiter(RateLimits.Configure);
+        services.Configure<ForwardedHeadersOptions>(o =>
+        {
+            o.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
+            o.KnownProxies.Clear();
+            o.KnownIPNetworks.Clear();
+            foreach (var proxy in options.TrustedProxies.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) o.KnownProxies.Add(System.Net.IPAddress.Parse(proxy));
+        });
         services.AddSingleton<Presence>();
         services.AddScoped<CurrentActor>().AddScoped<Ask>();
     }

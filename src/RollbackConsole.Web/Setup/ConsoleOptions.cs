@@ -7,6 +7,7 @@ public sealed class ConsoleOptions
     public string DataDirectory { get; set; } = "";
     public string Node { get; set; } = "";
     public string Library { get; set; } = "";
+    public string TrustedProxies { get; set; } = "";
 }
 
 /// <summary>The demo target.</summary>
@@ -30,7 +31,7 @@ public static class SettingsCheck
     /// <summary>Sections whose keys are all known; a key that is not in the template is a typing error.</summary>
     private static readonly Dictionary<string, string[]> Known = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["Console"] = [nameof(ConsoleOptions.Urls), nameof(ConsoleOptions.DataDirectory), nameof(ConsoleOptions.Node), nameof(ConsoleOptions.Library)],
+        ["Console"] = [nameof(ConsoleOptions.Urls), nameof(ConsoleOptions.DataDirectory), nameof(ConsoleOptions.Node), nameof(ConsoleOptions.Library), nameof(ConsoleOptions.TrustedProxies)],
         ["Demo"] = [nameof(DemoOptions.Enabled), nameof(DemoOptions.Port), nameof(DemoOptions.Shop)],
         ["Engine"] = ["LeaseLength", "ReconcileEvery", "LogFlushEvery", "MostRuns"],
         ["Targets"] = ["Databases", "Directories"],
@@ -55,6 +56,8 @@ public static class SettingsCheck
                 yield return $"Console:Urls: '{url}' is no http or https address.";
         if (string.IsNullOrWhiteSpace(settings["Console:DataDirectory"])) yield return "Console:DataDirectory is empty; give a folder for backups, scripts and the embedded database.";
         if (settings["Console:Library"] is { Length: > 0 } library && !Directory.Exists(library)) yield return $"Console:Library: the folder {library} is not there.";
+        foreach (var proxy in (settings["Console:TrustedProxies"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            if (!System.Net.IPAddress.TryParse(proxy, out _)) yield return $"Console:TrustedProxies: '{proxy}' is no IP address.";
         if (settings.GetConnectionString("Console") is { Length: > 0 } connection && ConnectionProblem(connection) is { } problem)
             yield return $"ConnectionStrings:Console: {problem}";
         foreach (var key in (string[])["LeaseLength", "ReconcileEvery", "LogFlushEvery"])

@@ -15,6 +15,8 @@ public static class Pipeline
 {
     public static void Use(WebApplication app)
     {
+        // First: the address, the scheme and the cookies of everything after depend on it.
+        if (app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<ConsoleOptions>>().Value.TrustedProxies.Length > 0) app.UseForwardedHeaders();
         app.Use(SecurityHeaders.Add);
         app.UseExceptionHandler(e => e.Run(Problems.Answer));
         app.UseStatusCodePages(Problems.AnswerStatus);
