@@ -62,9 +62,9 @@ public sealed class PlanTests(TestCluster cluster)
     [InlineData("plan: good\ntitle: T\nsteps:\n  - id: a\n    uses: script/run\n    with: {body: 'echo {{parameters.v}}'}\nparameters: {v: {}}", 6, 18)]
     [InlineData("plan: good\ntitle: T\nsteps:\n  - {id: a, uses: wait/for, with: {duration: 1s}, needs: [b]}\n  - {id: b, uses: wait/for, with: {duration: 1s}}", 4, 58)]
     [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}, timeout: 30}]", 3, 64)]
-    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}, effect: once, retry: {attempts: 2}}]", 3, 79)]
-    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}, {id: b, uses: wait/for, with: {duration: 1s}, needs: [[a]]}]", 3, 112)]
-    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: command/run, with: {argv: ['{{incident.foo}}']}}]", 3, 51)]
+    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}, effect: once, retry: {attempts: 2}}]", 3, 76)]
+    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}, {id: b, uses: wait/for, with: {duration: 1s}, needs: [[a]]}]", 3, 110)]
+    [InlineData("plan: good\ntitle: T\nsteps: [{id: a, uses: command/run, with: {argv: ['{{incident.foo}}']}}]", 3, 50)]
     [InlineData("plan: good\ntitle: T\nchecks: [{id: c, uses: wait/for, with: {duration: 1s}, undo: {uses: wait/for, with: {duration: 1s}}}]\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}]", 3, 62)]
     [InlineData("plan: good\ntitle: T\nparameters: {p: {pattern: '('}}\nsteps: [{id: a, uses: wait/for, with: {duration: 1s}}]", 3, 27)]
     public async Task Every_error_has_its_line_and_column(string yaml, int line, int column)
