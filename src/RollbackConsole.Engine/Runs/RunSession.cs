@@ -24,6 +24,8 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
     /// <summary>A retry that is due waits at least this long, so that no state can turn the wait into a spin.</summary>
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(50);
 
+    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(20);
+
     private readonly CancellationTokenSource _abort = new();
     private Loaded<Run> _run = null!;
     private Incident _incident = null!;
@@ -60,7 +62,7 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
 
     private async Task Loop(Wake changed)
     {
-        var woken = changed.Wait(stop).AsTask();
+        var woken = Woken(changed);
         var finished = _done.Reader.WaitToReadAsync(stop).AsTask();
         while (_run.State.Status != RunStatus.Finished)
         {
@@ -78,11 +80,18 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             if (finished.IsCompleted) finished = _done.Reader.WaitToReadAsync(stop).AsTask();
             if (woken.IsCompleted)
             {
-                woken = changed.Wait(stop).AsTask();
+                woken = Woken(changed);
                 await Retrying(async () => _run = await engine.Journal.Catch(Streams.Runs, runId, _run, stop));
             }
             await Append(_ => new AdvanceRun(epoch, Now));
         }
+    }
+
+    /// <summary>Our own appends wake us as well; waiting a moment makes one look of many, and a person's word loses nothing by it.</summary>
+    private async Task Woken(Wake changed)
+    {
+        await changed.Wait(stop);
+        await Task.Delay(Settle, engine.Time, stop);
     }
 
     /// <summary>Brings what runs here in line with what the journal says should run.</summary>
