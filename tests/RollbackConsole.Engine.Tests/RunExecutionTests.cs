@@ -300,7 +300,11 @@ public sealed class RunExecutionTests(TestCluster cluster)
         {
             string[] command = [Path.Combine(PostgresBinaries.Find()!, "pg_ctl"), .. arguments];
             var root = Environment.IsPrivilegedProcess;
-            var start = new ProcessStartInfo(root ? "runuser" : command[0], root ? ["-u", "postgres", "--", .. command] : command[1..]) { WorkingDirectory = "/" };
+            var start = new ProcessStartInfo(root ? "runuser" : command[0], root ? ["-u", "postgres", "--", .. command] : command[1..])
+            {
+                // The test host speaks with its runner over standard output: a child that writes there garbles results.
+                RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = "/",
+            };
             using var process = Process.Start(start)!;
             await process.WaitForExitAsync();
             Assert.Equal(0, process.ExitCode);
