@@ -211,6 +211,30 @@ public sealed class RunExecutionTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task A_log_that_cannot_be_stored_lets_the_run_go_and_it_is_taken_anew()
+    {
+        await using var node = await OneNode();
+        var run = await node.RequestAndApprove("""
+            plan: nolog
+            title: No log
+            steps: [{ id: talk, uses: script/run, effect: idempotent, with: { body: "sleep 1; echo hello" } }]
+            """);
+        await node.Until(run.Id, r => r.StatusIs("talk", StepStatus.Running));
+        await Execute("alter table log_lines rename to log_lines_away");
+        // The session ends instead of holding the run for ever: the next one comes with a new epoch.
+        await node.Until(run.Id, r => r.Epoch >= 2);
+        await Execute("alter table log_lines_away rename to log_lines");
+        Assert.Equal(RunOutcome.Succeeded, (await node.Finished(run.Id)).Outcome);
+        Assert.Contains("hello", await node.Lines(run.Id));
+
+        async Task Execute(string sql)
+        {
+            await using var command = node.Get<NpgsqlDataSource>().CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Fact]
     public async Task A_dry_run_of_the_shipped_plan_s_shape_needs_no_outputs()
     {
         await using var node = await OneNode();

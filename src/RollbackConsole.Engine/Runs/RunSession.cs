@@ -21,6 +21,7 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
 
     private readonly Channel<(string Step, int Attempt, StepResult Result)> _done = Channel.CreateUnbounded<(string, int, StepResult)>();
     private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
+
     /// <summary>A retry that is due waits at least this long, so that no state can turn the wait into a spin.</summary>
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(50);
 
@@ -77,7 +78,12 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
                 await Append(_ => new FinishStep(epoch, done.Step, done.Attempt, done.Result, Now));
                 StartSteps();
             }
-            if (finished.IsCompleted) finished = _done.Reader.WaitToReadAsync(stop).AsTask();
+            if (finished.IsCompleted)
+            {
+                // Throws when a step could not be brought to an end here: the session ends, and the run is taken anew.
+                await finished;
+                finished = _done.Reader.WaitToReadAsync(stop).AsTask();
+            }
             if (woken.IsCompleted)
             {
                 woken = Woken(changed);
@@ -125,7 +131,7 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
         {
             // This node lets go of the run; whoever takes it finds the step running and decides by its effect.
             engine.Log.LogWarning("Step {Step} of run {Run} was interrupted: {Reason}", step.Step.Id, runId, e.Message);
-            _done.Writer.TryComplete(new OperationCanceledException("The session cannot go on.", e));
+            _done.Writer.TryComplete(new InvalidOperationException($"Step {step.Step.Id} of run {runId} could not be brought to an end on this node.", e));
         }
     }
 
