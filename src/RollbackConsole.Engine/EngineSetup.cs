@@ -1,12 +1,16 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Quartz;
+using RollbackConsole.Engine.Catalog;
+using RollbackConsole.Engine.Communication;
 using RollbackConsole.Engine.Drills;
 using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Engine.Jobs;
 using RollbackConsole.Engine.Journal;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
+using RollbackConsole.Engine.Severity;
 using RollbackConsole.Engine.Signals;
 
 namespace RollbackConsole.Engine;
@@ -16,6 +20,8 @@ public static class EngineSetup
     /// <summary>What people and programs can do: plans, incidents, runs, signals, drills. Needs no scheduler.</summary>
     public static IServiceCollection AddEngine(this IServiceCollection services)
     {
+        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>()
+            .AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
         services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunControl>()
             .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<StepRunner>().AddSingleton<RunExecutor>();
         return services;
@@ -49,7 +55,8 @@ public static class EngineSetup
         services.AddQuartzHostedService(o => o.WaitForJobsToComplete = true);
         services.AddSingleton<IRunJobs, QuartzRunJobs>();
         services.AddHostedService<RunReconciler>();
-        services.AddHostedService<PointRetention>();
+        services.AddHostedService<PointRetention>().AddHostedService<ClockWatch>().AddHostedService<AlertWorker>().AddHostedService<PrometheusQueries>().AddHostedService<OutboxSender>();
+        services.AddSingleton<IChannel, WebhookChannel>();
         return services;
     }
 }

@@ -2,8 +2,10 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RollbackConsole.Store.Access;
+using RollbackConsole.Store.Communication;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
+using RollbackConsole.Store.Library;
 using RollbackConsole.Store.Plans;
 using RollbackConsole.Store.Runs;
 using RollbackConsole.Store.Signals;
@@ -18,6 +20,7 @@ public static class StoreSetup
         services.AddDbContext<AccountsDb>((s, o) => o.UseNpgsql(s.GetRequiredService<NpgsqlDataSource>()));
         services.AddSingleton<EventJournal>().AddSingleton<IncidentRows>().AddSingleton<PlanRows>().AddSingleton<RunRows>()
             .AddSingleton<RunLeases>().AddSingleton<LogLines>().AddSingleton<MetricPoints>().AddSingleton<ApiTokens>()
+            .AddSingleton<LibraryRows>().AddSingleton<AlertRows>().AddSingleton<QueryStates>().AddSingleton<Outbox>()
             .AddSingleton<KeyRing>().AddSingleton<IdempotencyKeys>().AddSingleton<ChangeFeed>();
         services.AddHostedService(s => s.GetRequiredService<ChangeFeed>());
         return services;

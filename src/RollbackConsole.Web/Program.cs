@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Store.Embedded;
 using RollbackConsole.Web.Cli;
 using RollbackConsole.Web.Setup;
@@ -14,7 +15,7 @@ try
     await host.App.WaitForShutdownAsync();
     return 0;
 }
-catch (Exception e) when (e is InvalidSettingsException or EmbeddedClusterException or OptionsValidationException or RollbackConsole.Engine.Plans.InvalidPlanException)
+catch (Exception e) when (e is InvalidSettingsException or EmbeddedClusterException or OptionsValidationException or RollbackConsole.Engine.Library.InvalidDocumentException)
 {
     await Console.Error.WriteLineAsync(e.Message);
     return 1;

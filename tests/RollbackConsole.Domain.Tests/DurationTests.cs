@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 
 namespace RollbackConsole.Domain.Tests;

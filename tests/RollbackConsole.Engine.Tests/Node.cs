@@ -9,6 +9,7 @@ using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine.Drills;
 using RollbackConsole.Engine.Incidents;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
 using RollbackConsole.Steps;
@@ -51,6 +52,7 @@ internal sealed class Node : IAsyncDisposable
         builder.Services.Configure<HostOptions>(h => h.ShutdownTimeout = TimeSpan.FromSeconds(20));
         builder.Services.AddStore(connection).AddSteps().AddEngine().AddEngineJobs(16);
         var host = builder.Build();
+        await StandardDocuments.Seed(host.Services.GetRequiredService<DocumentLibrary>(), Admin, default);
         await host.StartAsync();
         return new Node(host);
     }

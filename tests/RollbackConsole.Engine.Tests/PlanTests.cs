@@ -1,5 +1,6 @@
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Plans;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Steps;
 using RollbackConsole.Store.Plans;
@@ -129,7 +130,7 @@ public sealed class PlanTests(TestCluster cluster)
         Assert.Equal(first.Digest, same.Digest);
         Assert.Equal(2, (await node.Get<PlanRows>().Versions("good")).Count);
         await Assert.ThrowsAsync<RefusedException>(() => library.Put(Node.Commander, "good", Good, default));
-        await Assert.ThrowsAsync<InvalidPlanException>(() => library.Put(Node.Admin, "other-name", Good, default));
+        await Assert.ThrowsAsync<InvalidDocumentException>(() => library.Put(Node.Admin, "other-name", Good, default));
     }
 
     [Theory]

@@ -151,5 +151,5 @@ public sealed class JournalTests(TestCluster cluster)
     }
 
     private static Task<Loaded<Incident>> Declare(EventJournal journal, string id, int number) => journal.Execute(Streams.Incidents, id,
-        s => IncidentDecider.Decide(s, new DeclareIncident(id, number, "Title", "shop", "production", null, Level.High, Somebody, Noon)), Somebody, Noon);
+        s => IncidentDecider.Decide(s, new DeclareIncident(id, number, "Title", "shop", "production", null, new Classification(Level.High, Advice.QuickFixThenRollBack, TimeSpan.FromMinutes(15), []), null, Somebody, Noon)), Somebody, Noon);
 }

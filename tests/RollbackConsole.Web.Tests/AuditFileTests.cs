@@ -18,8 +18,10 @@ public sealed class AuditFileTests(TestCluster cluster)
 
         var lines = await File.ReadAllLinesAsync(file);
         Assert.Equal(rows, lines.Length);
-        await File.WriteAllLinesAsync(file, lines.Select((l, i) => i == 2 ? l.Replace("\\u0022viewer\\u0022", "\\u0022admin\\u0022", StringComparison.Ordinal) : l));
-        Assert.Equal(3, (await AuditFile.Verify(file, default)).BrokenAt);
+        // Before the tokens stands what the console keeps at its first start.
+        var token = Array.FindIndex(lines, l => l.Contains("access.token.created", StringComparison.Ordinal)) + 2;
+        await File.WriteAllLinesAsync(file, lines.Select((l, i) => i == token ? l.Replace("\\u0022viewer\\u0022", "\\u0022admin\\u0022", StringComparison.Ordinal) : l));
+        Assert.Equal(token + 1, (await AuditFile.Verify(file, default)).BrokenAt);
         await File.WriteAllLinesAsync(file, lines.Where((_, i) => i != 3));
         Assert.Equal(5, (await AuditFile.Verify(file, default)).BrokenAt);
         await File.WriteAllLinesAsync(file, [.. lines.Take(2), "not a row"]);

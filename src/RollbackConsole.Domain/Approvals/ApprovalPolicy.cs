@@ -1,4 +1,5 @@
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Library;
 
 namespace RollbackConsole.Domain.Approvals;
 
@@ -21,7 +22,7 @@ public static class DefaultPolicy
 public static class RunDigest
 {
     public static string Of(string planDigest, IReadOnlyDictionary<string, string> parameters, string service, string environment, bool dryRun) =>
-        Plans.Canonical.Digest(new System.Text.Json.Nodes.JsonObject
+        Library.Canonical.Digest(new System.Text.Json.Nodes.JsonObject
         {
             ["plan"] = planDigest,
             ["parameters"] = new System.Text.Json.Nodes.JsonObject(parameters.Select(p =>

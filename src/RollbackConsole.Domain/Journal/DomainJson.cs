@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 
 namespace RollbackConsole.Domain.Journal;

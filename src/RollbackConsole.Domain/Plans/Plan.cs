@@ -33,10 +33,11 @@ public enum StepPart { Step, Check, Undo, Recovery }
 /// <param name="Downtime">As written: <c>none</c>, or a range such as <c>10m-15m</c>.</param>
 /// <param name="Checks">Steps that verify the result once every other step is done.</param>
 /// <param name="Recovery">Steps of forward recovery.</param>
+/// <param name="Level">1 switches a feature off, 2 goes back a version, 3 is a hotfix; null when the levels do not apply.</param>
 public sealed record Plan(
     string Name, string Title, string? Service, Risk Risk, TimeSpan? Objective, string Downtime,
     IReadOnlyList<PlanParameter> Parameters, IReadOnlyList<PlanStep> Steps, IReadOnlyList<PlanStep> Checks,
-    string? CheckSuite, IReadOnlyList<PlanStep> Recovery);
+    string? CheckSuite, IReadOnlyList<PlanStep> Recovery, int? Level = null);
 
 public enum ParameterType { Text, Integer, Number, Flag, Choice }
 

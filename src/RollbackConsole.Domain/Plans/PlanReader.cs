@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using RollbackConsole.Domain.Library;
 
 namespace RollbackConsole.Domain.Plans;
 
@@ -21,7 +22,7 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
     /// <summary>When a step names none: most steps of a rollback take seconds; ten minutes is a stuck one.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(10);
 
-    private static readonly string[] PlanKeys = ["plan", "title", "service", "risk", "objective", "downtime", "parameters", "steps", "checks", "recovery"];
+    private static readonly string[] PlanKeys = ["plan", "title", "service", "risk", "objective", "downtime", "level", "parameters", "steps", "checks", "recovery"];
     private static readonly string[] StepKeys = ["id", "title", "uses", "with", "needs", "timeout", "retry", "effect", "on-failure", "undo"];
     private static readonly string[] ParameterKeys = ["type", "required", "default", "pattern", "choices", "description"];
 
@@ -64,7 +65,7 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
 
         return new Plan(name ?? "", read.Text(map, "title", "", required: true, longest: 200) ?? "", read.Text(map, "service", "", longest: 100),
             read.Choice<Risk>(map, "risk", "") ?? Risk.Modification, read.Duration(map, "objective", "", LongestTimeout), downtime,
-            parameters, steps, checks, suite, recovery);
+            parameters, steps, checks, suite, recovery, read.Integer(map, "level", "", 1, 3));
     }
 
     private static List<PlanParameter> ReadParameters(DocumentReader read, DocumentNode? node)

@@ -1,3 +1,4 @@
+using RollbackConsole.Domain.Library;
 namespace RollbackConsole.Domain.Plans;
 
 // What the templates of a plan name: parameters that it has, and outputs of steps that come before.

@@ -1,4 +1,5 @@
 using System.Globalization;
+using RollbackConsole.Domain.Library;
 
 namespace RollbackConsole.Domain.Plans;
 

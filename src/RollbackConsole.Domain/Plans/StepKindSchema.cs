@@ -1,3 +1,4 @@
+using RollbackConsole.Domain.Library;
 namespace RollbackConsole.Domain.Plans;
 
 /// <summary>The shapes that a step's input can take.</summary>

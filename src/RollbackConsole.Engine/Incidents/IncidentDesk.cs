@@ -2,13 +2,15 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Catalog;
+using RollbackConsole.Engine.Severity;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
 
 namespace RollbackConsole.Engine.Incidents;
 
 /// <summary>What people do with incidents; every door asks for the permission.</summary>
-public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, TimeProvider time)
+public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, SeverityDesk severities, CatalogDesk catalog, TimeProvider time)
 {
     /// <exception cref="RefusedException">No such incident.</exception>
     public async Task<Incident> Get(Actor actor, string id, CancellationToken ct = default)
@@ -18,66 +20,88 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, TimePr
         return incident.Exists ? incident : throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
     }
 
-    public Task<Incident> Declare(Actor actor, string title, string service, string environment, Domain.Severity.Signals? signals, Level? severity, CancellationToken ct = default)
+    public async Task<Incident> Declare(Actor actor, string title, string service, string environment, SignalSet? signals, Level? severity, CancellationToken ct = default)
     {
         actor.Require(Permission.Respond);
-        return Open(actor.Person, title, service, environment, signals, severity, ct);
+        return await Open(actor.Person, title, service, environment, signals, await severities.Classify(signals, severity, service.Trim(), ct), ct);
     }
 
-    /// <summary>Declares in the console's own name, because signals say so.</summary>
-    internal Task<Incident> DeclareFromSignals(string title, string service, string environment, Domain.Severity.Signals signals, CancellationToken ct) =>
-        Open(Person.Console, title, service, environment, signals, null, ct);
+    /// <summary>Declares in the console's own name, because monitoring says so.</summary>
+    internal Task<Incident> DeclareFromMonitoring(string title, string service, string environment, SignalSet? signals, Classification classification, CancellationToken ct) =>
+        Open(Person.Console, title, service, environment, signals, classification, ct);
 
-    internal Task<Incident> RaiseFromSignals(string id, Domain.Severity.Signals signals, CancellationToken ct)
-    {
-        var now = time.GetUtcNow();
-        return Execute(Person.Console, id, new Reclassify(signals, null, "The signals got worse.", Person.Console, now), now, ct);
-    }
+    internal Task<Incident> RaiseFromMonitoring(string id, SignalSet? signals, Classification classification, string reason, CancellationToken ct) =>
+        Execute(Person.Console, id, now => new Raise(signals, classification, reason, Person.Console, now), ct);
 
-    public Task<Incident> TakeCommand(Actor actor, string id, CancellationToken ct = default)
+    /// <summary>What the passing of time brings; nothing, when another node was quicker.</summary>
+    internal Task<Incident> LetTimePass(string id, bool symptomSeen, CancellationToken ct) => Execute(Person.Console, id, now => new LetTimePass(symptomSeen, now), ct);
+
+    internal Task<Incident> Tell(string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct) => Execute(Person.Console, id, command, ct);
+
+    public Task<Incident> TakeCommand(Actor actor, string id, CancellationToken ct = default) => Command(actor, id, now => new AssignCommander(actor.Person, actor.Person, now), ct);
+
+    /// <summary>Gives command to somebody else. Whoever has it may hand it over; so may any commander when it lies with nobody who answers.</summary>
+    public Task<Incident> HandOver(Actor actor, string id, Person to, CancellationToken ct = default) => Command(actor, id, now => new AssignCommander(to, actor.Person, now), ct);
+
+    public Task<Incident> Assign(Actor actor, string id, IncidentRole role, Person? holder, CancellationToken ct = default) => Respond(actor, id, now => new AssignRole(role, holder, actor.Person, now), ct);
+
+    public async Task<Incident> Reclassify(Actor actor, string id, SignalSet? signals, Level? severity, string? reason, CancellationToken ct = default)
     {
         actor.Require(Permission.Command);
-        var now = time.GetUtcNow();
-        return Execute(actor.Person, id, new AssignCommander(actor.Person, actor.Person, now), now, ct);
+        var incident = await Get(actor, id, ct);
+        var classification = await severities.Classify(signals, severity, incident.Service, ct);
+        return await Execute(actor.Person, id, now => new Reclassify(signals, classification, reason, actor.Person, now), ct);
     }
 
-    public Task<Incident> Reclassify(Actor actor, string id, Domain.Severity.Signals? signals, Level? severity, string? reason, CancellationToken ct = default)
-    {
-        actor.Require(Permission.Command);
-        var now = time.GetUtcNow();
-        return Execute(actor.Person, id, new Reclassify(signals, severity, reason, actor.Person, now), now, ct);
-    }
+    /// <summary>Roll back, fix forward, or hold: with a reason, on record.</summary>
+    public Task<Incident> Decide(Actor actor, string id, Choice choice, string reason, TimeSpan? hold, CancellationToken ct = default) =>
+        Command(actor, id, now => new DecideIncident(choice, reason, hold, actor.Person, now), ct);
 
-    public Task<Incident> AddNote(Actor actor, string id, string text, CancellationToken ct = default)
+    public Task<Incident> Acknowledge(Actor actor, string id, CancellationToken ct = default) => Respond(actor, id, now => new Acknowledge(actor.Person, now), ct);
+
+    public Task<Incident> MarkSymptomGone(Actor actor, string id, string reason, CancellationToken ct = default) => Respond(actor, id, now => new MarkSymptomGone(reason, actor.Person, now), ct);
+
+    public Task<Incident> AddNote(Actor actor, string id, string text, CancellationToken ct = default) => Respond(actor, id, now => new AddNote(text, actor.Person, now), ct);
+
+    public Task<Incident> Check(Actor actor, string id, ItemList list, string item, string text, CancellationToken ct = default) => Respond(actor, id, now => new CheckItem(list, item, text, actor.Person, now), ct);
+
+    /// <exception cref="RefusedException">The row is not one of this incident's timeline.</exception>
+    public async Task<Incident> Pin(Actor actor, string id, long position, bool pinned, CancellationToken ct = default)
     {
         actor.Require(Permission.Respond);
-        var now = time.GetUtcNow();
-        return Execute(actor.Person, id, new AddNote(text, actor.Person, now), now, ct);
+        if (pinned && !await rows.HasRow(id, position, ct)) throw new RefusedException(RefusalKind.NotFound, "This incident's timeline has no such row.", "position");
+        return await Execute(actor.Person, id, now => new PinRow(position, pinned, actor.Person, now), ct);
     }
 
-    public Task<Incident> Resolve(Actor actor, string id, string summary, CancellationToken ct = default)
+    public Task<Incident> Resolve(Actor actor, string id, string summary, CancellationToken ct = default) => Command(actor, id, now => new ResolveIncident(summary, actor.Person, now), ct);
+
+    public Task<Incident> Close(Actor actor, string id, CancellationToken ct = default) => Command(actor, id, now => new CloseIncident(actor.Person, now), ct);
+
+    private Task<Incident> Respond(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
+    {
+        actor.Require(Permission.Respond);
+        return Execute(actor.Person, id, command, ct);
+    }
+
+    private Task<Incident> Command(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
     {
         actor.Require(Permission.Command);
-        var now = time.GetUtcNow();
-        return Execute(actor.Person, id, new ResolveIncident(summary, actor.Person, now), now, ct);
+        return Execute(actor.Person, id, command, ct);
     }
 
-    public Task<Incident> Close(Actor actor, string id, CancellationToken ct = default)
-    {
-        actor.Require(Permission.Command);
-        var now = time.GetUtcNow();
-        return Execute(actor.Person, id, new CloseIncident(actor.Person, now), now, ct);
-    }
-
-    private async Task<Incident> Open(Person by, string title, string service, string environment, Domain.Severity.Signals? signals, Level? severity, CancellationToken ct)
+    private async Task<Incident> Open(Person by, string title, string service, string environment, SignalSet? signals, Classification? classification, CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        var command = new DeclareIncident("inc-" + Guid.CreateVersion7().ToString("N"), 1, title, service, environment, signals, severity, by, now);
+        var command = new DeclareIncident("inc-" + Guid.CreateVersion7().ToString("N"), 1, title, service, environment, signals, classification, await catalog.Escalation(service.Trim(), ct), by, now);
         // Refuse before a number is used up.
         if (IncidentDecider.Decide(Incident.None, command).Refusal is { } refusal) throw new RefusedException(refusal);
-        return await Execute(by, command.Id, command with { Number = await rows.NextNumber(ct) }, now, ct);
+        command = command with { Number = await rows.NextNumber(ct) };
+        return (await journal.Execute(Streams.Incidents, command.Id, s => IncidentDecider.Decide(s, command), by, now, ct)).State;
     }
 
-    private async Task<Incident> Execute(Person by, string id, IncidentCommand command, DateTimeOffset now, CancellationToken ct) =>
-        (await journal.Execute(Streams.Incidents, id, s => IncidentDecider.Decide(s, command), by, now, ct)).State;
+    private async Task<Incident> Execute(Person by, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        return (await journal.Execute(Streams.Incidents, id, s => IncidentDecider.Decide(s, command(now)), by, now, ct)).State;
+    }
 }

@@ -3,6 +3,7 @@ using Npgsql;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Store.Journal;
@@ -51,6 +52,25 @@ public sealed class Timeline(NpgsqlDataSource source)
         IncidentDeclared d => (d.By.Name, $"Declared incident {d.Number}: {d.Title}"),
         IncidentClassified c => (c.By.Name, $"Severity {Lower(c.Severity)}, decide by {c.DecideBy:HH:mm} UTC" + (c.Rules.Count > 0 ? $": {c.Rules[0].Because}" : "") + (c.Reason is null ? "" : $" ({c.Reason})")),
         CommanderAssigned c => (c.By.Name, c.By == c.Commander ? "Took command" : $"Gave command to {c.Commander.Name}"),
+        IncidentDecided { Choice: Choice.Hold } d => (d.By.Name, $"Decided to hold until {d.HoldUntil:HH:mm} UTC: {d.Reason}"),
+        IncidentDecided d => (d.By.Name, $"Decided to {(d.Choice == Choice.RollBack ? "roll back" : "fix forward")}: {d.Reason}"),
+        DecisionOverdue d => (null, $"The decision was due at {d.DueAt:HH:mm} UTC and is overdue"),
+        EscalationStarted s => (null, $"Escalation '{s.Escalation.Title}' started, {s.Escalation.Levels.Count} levels"),
+        IncidentEscalated x => (null, $"Called level {x.Level} ({x.Name}), because {x.Because}: " + (x.Calls.Count == 0 ? "it reaches nobody" : string.Join(", ", x.Calls.Select(c => c.Title + (c.Reachable ? "" : " (no channel)"))))),
+        EscalationExhausted => (null, "Every level was called and nobody acknowledged"),
+        IncidentAcknowledged a => (a.By.Name, a.Level > 0 ? $"Acknowledged at level {a.Level}" : "Acknowledged"),
+        ContactTold c => (null, $"{c.Contact} was told by {c.Channel}" + (c.Attempts > 1 ? $" at attempt {c.Attempts}" : "")),
+        ContactMissed c => (null, $"{c.Contact} could not be told by {c.Channel}: {c.Because}"),
+        AlertFired f => ("Monitoring", $"Alert {f.Alert.Name} fires: {f.Alert.Summary}" + (f.Alert.Assumed is { } assumed ? $" ({assumed})" : "")),
+        AlertResolved r => ("Monitoring", $"Alert {r.Name} ended"),
+        AlertFlapping f => ("Monitoring", $"Alert {f.Name} flaps: it began {f.Fires} times; its changes are not told until it is steady"),
+        LevelMoved m => (null, $"On to level {m.To} after level {m.From}: {m.Because}"),
+        LevelKept k => (null, $"Level {k.Level} is enough: {k.Because}"),
+        SymptomGone g => (g.By.Name, $"Says that the symptom is gone: {g.Reason}"),
+        RoleAssigned r => (r.By.Name, r.Holder is null ? $"The {Lower(r.Role)} laid down the role" : r.Holder == r.By ? $"Is {Lower(r.Role)} now" : $"Made {r.Holder.Name} {Lower(r.Role)}"),
+        RowPinned p => (p.By.Name, p.Pinned ? "Pinned a row" : "Unpinned a row"),
+        ItemDone i => (i.By.Name, $"{(i.List == ItemList.Evidence ? "Saved evidence" : "Done")}: {i.Title}" + (i.Text.Length > 0 ? $" — {i.Text}" : "")),
+        DocumentVersionAdded d => (d.By.Name, $"Added version {d.Version} of {d.Name} ({Lower(d.Kind)})"),
         NoteAdded n => (n.By.Name, n.Text),
         RunLinked r => (r.By.Name, r.Summary),
         IncidentResolved r => (r.By.Name, "Resolved" + (string.IsNullOrWhiteSpace(r.Summary) ? "" : $": {r.Summary}")),

@@ -1,18 +1,13 @@
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Steps;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Plans;
 
 namespace RollbackConsole.Engine.Plans;
-
-/// <summary>A plan that cannot be taken: every complaint with its place.</summary>
-public sealed class InvalidPlanException(IReadOnlyList<DocumentError> errors)
-    : Exception(string.Join(" ", errors.Select(e => $"Line {e.Line}, column {e.Column}: {e.Message}")))
-{
-    public IReadOnlyList<DocumentError> Errors { get; } = errors;
-}
 
 /// <summary>The library of plans: read strictly, kept as immutable versions named by their digest.</summary>
 public sealed class PlanLibrary(EventJournal journal, PlanRows rows, StepKinds kinds, Templates templates, TimeProvider time)
@@ -31,17 +26,21 @@ public sealed class PlanLibrary(EventJournal journal, PlanRows rows, StepKinds k
     }
 
     /// <summary>Keeps a version; the same content again is the version that is there already.</summary>
-    /// <exception cref="InvalidPlanException">The plan has errors; nothing was kept.</exception>
-    public async Task<PlanVersion> Put(Actor actor, string? name, string yaml, CancellationToken ct)
+    /// <exception cref="InvalidDocumentException">The plan has errors; nothing was kept.</exception>
+    public Task<PlanVersion> Put(Actor actor, string? name, string yaml, CancellationToken ct) => Put(actor, name, yaml, Arrival.Put, ct);
+
+    /// <summary>Keeps a version, or leaves what is in force, as the arrival says.</summary>
+    /// <exception cref="InvalidDocumentException">The plan has errors; nothing was kept.</exception>
+    public async Task<PlanVersion> Put(Actor actor, string? name, string yaml, Arrival arrival, CancellationToken ct)
     {
         actor.Require(Permission.EditLibrary);
         var reading = Read(yaml);
-        if (!reading.Valid) throw new InvalidPlanException(reading.Errors);
+        if (!reading.Valid) throw new InvalidDocumentException(reading.Errors);
         var plan = reading.Plan!;
         if (name is not null && plan.Name != name)
-            throw new InvalidPlanException([new(1, 1, "plan", $"The file says plan: {plan.Name}, but the address says {name}.")]);
+            throw new InvalidDocumentException([new(1, 1, "plan", $"The file says plan: {plan.Name}, but the address says {name}.")]);
         var now = time.GetUtcNow();
-        var history = await journal.Execute(Streams.Plans, plan.Name, s => PlanHistory.Add(s, plan, reading.Digest!, yaml, actor.Person, now), actor.Person, now, ct);
+        var history = await journal.Execute(Streams.Plans, plan.Name, s => PlanHistory.Add(s, plan, reading.Digest!, yaml, arrival, actor.Person, now), actor.Person, now, ct);
         return new PlanVersion(plan.Name, history.State.ByDigest[reading.Digest!], reading.Digest!, plan);
     }
 

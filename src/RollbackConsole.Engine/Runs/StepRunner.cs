@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Engine.Plans;

@@ -1,65 +1,44 @@
-using Microsoft.Extensions.Logging;
-using Npgsql;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Severity;
 using RollbackConsole.Domain.Signals;
-using RollbackConsole.Engine.Incidents;
-using RollbackConsole.Store.Incidents;
+using RollbackConsole.Engine.Severity;
 using RollbackConsole.Store.Signals;
 
 namespace RollbackConsole.Engine.Signals;
 
-/// <summary>Takes readings from monitoring; sustained bad ones open an incident, once for each service and environment.</summary>
-public sealed class SignalIntake(MetricPoints points, IncidentRows incidents, IncidentDesk desk, NpgsqlDataSource source, TimeProvider time, ILogger<SignalIntake> log)
+/// <summary>Takes readings from monitoring; what the matrices call bad for long enough opens an incident, once for each service and environment.</summary>
+public sealed class SignalIntake(MetricPoints points, SeverityDesk severities, IncidentOpener opener, TimeProvider time)
 {
     /// <summary>A sender's clock may be off by this much; beyond it the reading would land in the wrong place of the chart.</summary>
-    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Skew = AlertLabels.Skew;
 
-    /// <summary>One of this node at a time waits for the database's turn: waiters that each held a connection would leave none for the one who has it.</summary>
-    private readonly SemaphoreSlim _turn = new(1);
+    /// <summary>Readings looked at to judge a rule with a time: one a second for over an hour.</summary>
+    private const int MostReadings = 5000;
 
     /// <exception cref="RefusedException">A name is missing or too long, the value is no finite number, or the time is in the future.</exception>
-    public async Task<string?> Take(Actor actor, MetricPoint point, CancellationToken ct)
+    public Task<string?> Take(Actor actor, MetricPoint point, CancellationToken ct)
     {
         actor.Require(Permission.SendSignals);
+        return Take(point, ct);
+    }
+
+    /// <summary>A reading that the console took itself.</summary>
+    internal async Task<string?> Take(MetricPoint point, CancellationToken ct)
+    {
         Check(point);
         await points.Add(point, ct);
-        if (SignalTrigger.AsSignals(point) is null) return null;
-        var newest = await points.Newest(point.Service, point.Environment, point.Metric, SignalTrigger.Sustained, ct);
-        if (SignalTrigger.Evaluate(newest, time.GetUtcNow()) is not { } sustained) return null;
-        return await Open(point, sustained.Classification, sustained.Signals, ct);
-    }
-
-    private async Task<string?> Open(MetricPoint point, Domain.Severity.Classification classification, Domain.Severity.Signals signals, CancellationToken ct)
-    {
-        await _turn.WaitAsync(ct);
-        try
-        {
-            return await OpenInTurn(point, classification, signals, ct);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
-
-    private async Task<string?> OpenInTurn(MetricPoint point, Domain.Severity.Classification classification, Domain.Severity.Signals signals, CancellationToken ct)
-    {
-        // Nodes and requests take turns for one service, so that a storm of readings opens one incident.
-        await using var connection = await source.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
-        await using (var turn = new NpgsqlCommand("select pg_advisory_xact_lock(720200, hashtext($1))", connection, transaction) { Parameters = { new() { Value = point.Service + "\n" + point.Environment } } })
-            await turn.ExecuteNonQueryAsync(ct);
-        var open = await incidents.OpenFor(point.Service, point.Environment, ct);
-        if (open is null)
-        {
-            var declared = await desk.DeclareFromSignals(SignalTrigger.Title(point), point.Service, point.Environment, signals, ct);
-            log.LogWarning("Incident {Number} declared: {Title}", declared.Number, declared.Title);
-            return declared.Id;
-        }
-        if (classification.Severity < open.Severity) await desk.RaiseFromSignals(open.Id, signals, ct);
-        return open.Id;
+        var matrices = await severities.For(point.Service, ct);
+        if (!SignalTrigger.Concerns(matrices, point.Metric)) return null;
+        // Most readings are good: one that breaks no rule needs no look into the past.
+        if (!matrices.Any(m => Evaluation.Fire(m, SignalTrigger.AsSignals(m, point)).Any(f => f.Severity <= Level.Medium))) return null;
+        var now = time.GetUtcNow();
+        var newest = await points.Since(point.Service, point.Environment, point.Metric, now - SignalTrigger.Reach(matrices, point.Metric), MostReadings, ct);
+        var fired = SignalTrigger.Evaluate(matrices, newest, now);
+        if (Evaluation.Classify(fired, await severities.Levels(ct)) is not { } classification) return null;
+        var signals = matrices.Select(m => SignalTrigger.AsSignals(m, point)).Aggregate(SignalSet.None, (a, b) => a.With(b));
+        return await opener.Open(point.Service, point.Environment, SignalTrigger.Title(point), signals, classification, ct);
     }
 
     private void Check(MetricPoint point)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Steps.Secrets;
 
@@ -16,7 +17,7 @@ public sealed class Inputs(JsonObject values, ISecrets? secrets)
     public string? TextOrNull(string name) => values[name] is { } node ? Read(node, name) : null;
 
     public TimeSpan? Duration(string name) => TextOrNull(name) is not { } text ? null
-        : Domain.Plans.Duration.TryParse(text, out var value) ? value
+        : Domain.Library.Duration.TryParse(text, out var value) ? value
         : throw new StepInputException($"'{name}' is '{text}', which is no duration such as 90s or 5m.");
 
     public int? Number(string name) => TextOrNull(name) is not { } text ? null

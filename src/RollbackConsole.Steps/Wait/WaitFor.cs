@@ -1,3 +1,4 @@
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 

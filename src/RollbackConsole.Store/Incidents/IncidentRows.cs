@@ -1,5 +1,6 @@
 using Npgsql;
 using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Store.Journal;
 
@@ -8,19 +9,30 @@ namespace RollbackConsole.Store.Incidents;
 /// <summary>An incident as lists show it.</summary>
 public sealed record IncidentRow(
     string Id, int Number, string Title, string Service, string Environment, Level Severity, Advice Action, IncidentStatus Status,
-    string? Commander, DateTimeOffset DeclaredAt, DateTimeOffset DecideBy, DateTimeOffset? DecidedAt, DateTimeOffset? ResolvedAt);
+    string? Commander, DateTimeOffset DeclaredAt, DateTimeOffset DecideBy, DateTimeOffset? DecidedAt, DateTimeOffset? ResolvedAt,
+    DateTimeOffset ClockStartedAt, Choice? Decision, bool Overdue, int Level, string? AcknowledgedBy);
 
 /// <summary>The read model of incidents.</summary>
 public sealed class IncidentRows(NpgsqlDataSource source)
 {
-    private const string Columns = "id, number, title, service, environment, severity, action, status, commander, declared_at, decide_by, decided_at, resolved_at";
+    private const string Columns = """
+        id, number, title, service, environment, severity, action, status, commander, declared_at, decide_by, decided_at, resolved_at,
+        clock_started_at, decision, overdue, level, acknowledged_by
+        """;
 
-    internal static NpgsqlBatchCommand Upsert(Incident s) => Sql.Batch($"""
-        insert into incidents ({Columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-        on conflict (id) do update set severity = excluded.severity, action = excluded.action, status = excluded.status,
-            commander = excluded.commander, decide_by = excluded.decide_by, decided_at = excluded.decided_at, resolved_at = excluded.resolved_at
-        """, s.Id, s.Number, s.Title, s.Service, s.Environment, Sql.Name(s.Severity), Sql.Name(s.Action), Sql.Name(s.Status),
-        s.Commander?.Name, s.DeclaredAt, s.DecideBy, s.DecidedAt, s.ResolvedAt);
+    internal static IEnumerable<NpgsqlBatchCommand> Project(Incident s, IReadOnlyList<IEvent> events)
+    {
+        yield return Sql.Batch($"""
+            insert into incidents ({Columns}, next_due) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+            on conflict (id) do update set severity = excluded.severity, action = excluded.action, status = excluded.status,
+                commander = excluded.commander, decide_by = excluded.decide_by, decided_at = excluded.decided_at, resolved_at = excluded.resolved_at,
+                clock_started_at = excluded.clock_started_at, decision = excluded.decision, overdue = excluded.overdue, level = excluded.level,
+                acknowledged_by = excluded.acknowledged_by, next_due = excluded.next_due
+            """, s.Id, s.Number, s.Title, s.Service, s.Environment, Sql.Name(s.Severity), Sql.Name(s.Action), Sql.Name(s.Status),
+            s.Commander?.Name, s.DeclaredAt, s.DecideBy, s.DecidedAt, s.ResolvedAt, s.ClockStartedAt, s.Decision is { } d ? Sql.Name(d.Choice) : null,
+            s.OverdueAt is not null, s.LevelReached, s.Acknowledged?.By.Name, s.NextDue);
+        foreach (var command in Communication.Outbox.Project(s, events)) yield return command;
+    }
 
     public async Task<int> NextNumber(CancellationToken ct = default)
     {
@@ -39,7 +51,23 @@ public sealed class IncidentRows(NpgsqlDataSource source)
         (await source.Command($"select {Columns} from incidents where service = $1 and environment = $2 and status = 'open' order by number desc limit 1",
             service, environment).List(Read, ct)).FirstOrDefault();
 
+    /// <summary>Incidents of one service, newest first.</summary>
+    public Task<List<IncidentRow>> OfService(string service, int limit, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from incidents where service = $1 order by number desc limit $2", service, limit).List(Read, ct);
+
+    /// <summary>Incidents for which something is due.</summary>
+    public Task<List<string>> Due(DateTimeOffset now, CancellationToken ct = default) =>
+        source.Command("select id from incidents where next_due <= $1 order by next_due limit 200", now).List(r => r.GetString(0), ct);
+
+    /// <summary>Is this journal row one of the incident's timeline?</summary>
+    public async Task<bool> HasRow(string incident, long position, CancellationToken ct = default)
+    {
+        await using var command = source.Command("select exists (select 1 from journal where position = $2 and (stream = 'incident/' || $1 or stream in (select 'run/' || id from runs where incident_id = $1)))", incident, position);
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
+
     private static IncidentRow Read(NpgsqlDataReader r) => new(
         r.GetString(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetString(4), Sql.Parse<Level>(r.GetString(5)), Sql.Parse<Advice>(r.GetString(6)),
-        Sql.Parse<IncidentStatus>(r.GetString(7)), r.TextOrNull(8), r.GetFieldValue<DateTimeOffset>(9), r.GetFieldValue<DateTimeOffset>(10), r.TimeOrNull(11), r.TimeOrNull(12));
+        Sql.Parse<IncidentStatus>(r.GetString(7)), r.TextOrNull(8), r.GetFieldValue<DateTimeOffset>(9), r.GetFieldValue<DateTimeOffset>(10), r.TimeOrNull(11), r.TimeOrNull(12),
+        r.GetFieldValue<DateTimeOffset>(13), r.TextOrNull(14) is { } choice ? Sql.Parse<Choice>(choice) : null, r.GetBoolean(15), r.GetInt32(16), r.TextOrNull(17));
 }

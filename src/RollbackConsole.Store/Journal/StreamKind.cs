@@ -1,6 +1,7 @@
 using Npgsql;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Runs;
 
 namespace RollbackConsole.Store.Journal;
@@ -17,11 +18,14 @@ public sealed record StreamKind<TState>(
 /// <summary>Every stream kind of the journal.</summary>
 public static class Streams
 {
-    public static readonly StreamKind<Incident> Incidents = new("incident", Incident.None, Incident.Apply, (s, _) => [Store.Incidents.IncidentRows.Upsert(s)]);
+    public static readonly StreamKind<Incident> Incidents = new("incident", Incident.None, Incident.Apply, Store.Incidents.IncidentRows.Project);
 
     public static readonly StreamKind<Run> Runs = new("run", Run.None, Run.Apply, (s, _) => [Store.Runs.RunRows.Upsert(s)]);
 
-    public static readonly StreamKind<Domain.Plans.PlanHistory> Plans = new("plan", Domain.Plans.PlanHistory.None, Domain.Plans.PlanHistory.Apply, Store.Plans.PlanRows.Inserts);
+    public static readonly StreamKind<VersionHistory> Plans = new("plan", VersionHistory.None, Domain.Plans.PlanHistory.Apply, Store.Plans.PlanRows.Inserts);
+
+    /// <summary>Catalog entries, matrices, escalations; the id is <c>kind/name</c>.</summary>
+    public static readonly StreamKind<VersionHistory> Library = new("library", VersionHistory.None, DocumentHistory.Apply, Store.Library.LibraryRows.Inserts);
 
     /// <summary>Accounts, tokens, sign-ins: a record of what happened, with no state to decide on.</summary>
     public static readonly StreamKind<int> Access = new("access", 0, (count, _) => count + 1, (_, _) => []);

@@ -27,3 +27,6 @@ public sealed class AccessMigration() : SqlMigration("0003_access.sql");
 
 [DbContext(typeof(Access.AccountsDb)), Migration("0004_instance")]
 public sealed class InstanceMigration() : SqlMigration("0004_instance.sql");
+
+[DbContext(typeof(Access.AccountsDb)), Migration("0005_decide")]
+public sealed class DecideMigration() : SqlMigration("0005_decide.sql");

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Store.Journal;
 
@@ -15,7 +16,7 @@ public sealed class PlanRows(NpgsqlDataSource source)
 {
     private const string Columns = "name, version, digest, title, service, risk, added_by, added_at";
 
-    internal static IEnumerable<NpgsqlBatchCommand> Inserts(PlanHistory state, IReadOnlyList<IEvent> events)
+    internal static IEnumerable<NpgsqlBatchCommand> Inserts(VersionHistory state, IReadOnlyList<IEvent> events)
     {
         foreach (var e in events.OfType<PlanVersionAdded>())
         {
@@ -45,6 +46,12 @@ public sealed class PlanRows(NpgsqlDataSource source)
                 JsonSerializer.Deserialize<Plan>(r.GetString(2), DomainJson.Options)!), r.GetString(3)), ct);
         return found.Count == 0 ? null : found[0];
     }
+
+    /// <summary>The newest version of every plan that may help a service: its own, and those that name no service.</summary>
+    public Task<List<PlanVersion>> For(string service, CancellationToken ct = default) => source.Command("""
+        select name, version, digest, plan::text from (select distinct on (name) * from plan_versions order by name, version desc) newest
+        where service = $1 or service is null order by name limit 500
+        """, service).List(r => new PlanVersion(r.GetString(0), r.GetInt32(1), r.GetString(2), JsonSerializer.Deserialize<Plan>(r.GetString(3), DomainJson.Options)!), ct);
 
     private static PlanRow Row(NpgsqlDataReader r) => new(r.GetString(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.TextOrNull(4),
         Sql.Parse<Risk>(r.GetString(5)), r.GetString(6), r.GetFieldValue<DateTimeOffset>(7));

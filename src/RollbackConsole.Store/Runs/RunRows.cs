@@ -41,6 +41,15 @@ public sealed class RunRows(NpgsqlDataSource source)
         where r.status not in ('awaitingApproval', 'finished') and (l.run_id is null or l.expires_at < now()) order by r.requested_at limit 100
         """).List(r => r.GetString(0), ct);
 
+    /// <summary>What real runs say about plans, by plan.</summary>
+    public async Task<Dictionary<string, Domain.Plans.PlanRecord>> Records(IReadOnlyList<string> plans, CancellationToken ct = default) => (await source.Command("""
+        select plan, max(finished_at) filter (where outcome = 'succeeded'), max(finished_at) filter (where outcome in ('failed', 'partial')),
+            count(*) filter (where outcome = 'succeeded'), count(*) filter (where outcome in ('failed', 'partial')),
+            percentile_cont(0.5) within group (order by extract(epoch from finished_at - started_at)::double precision) filter (where outcome = 'succeeded')
+        from runs where status = 'finished' and not dry_run and plan = any($1) group by plan
+        """, plans.ToArray()).List(r => (r.GetString(0), new Domain.Plans.PlanRecord(r.TimeOrNull(1), r.TimeOrNull(2), (int)r.GetInt64(3), (int)r.GetInt64(4), r.IsDBNull(5) ? null : TimeSpan.FromSeconds(r.GetDouble(5)))), ct))
+        .ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
+
     private static RunRow Read(NpgsqlDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt32(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetBoolean(7),
         Sql.Parse<RunStatus>(r.GetString(8)), r.TextOrNull(9) is { } o ? Sql.Parse<RunOutcome>(o) : null, r.GetString(10), r.GetString(11),

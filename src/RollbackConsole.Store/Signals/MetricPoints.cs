@@ -20,10 +20,15 @@ public sealed class MetricPoints(NpgsqlDataSource source)
         return (long)(await command.ExecuteScalarAsync(ct))!;
     }
 
-    public Task<List<MetricPoint>> Newest(string service, string environment, string metric, int count, CancellationToken ct) => source.Command("""
-        select metric, value, baseline, at from metric_points where service = $1 and environment = $2 and metric = $3 order by at desc limit $4
-        """, service, environment, metric, count)
+    /// <summary>Readings of one series since a time, newest first.</summary>
+    public Task<List<MetricPoint>> Since(string service, string environment, string metric, DateTimeOffset since, int most, CancellationToken ct) => source.Command("""
+        select metric, value, baseline, at from metric_points where service = $1 and environment = $2 and metric = $3 and at >= $4 order by at desc limit $5
+        """, service, environment, metric, since, most)
         .List(r => new MetricPoint(service, environment, r.GetString(0), r.GetDouble(1), r.IsDBNull(2) ? null : r.GetDouble(2), r.GetFieldValue<DateTimeOffset>(3)), ct);
+
+    /// <summary>The names of the series of a service that have readings since a time.</summary>
+    public Task<List<string>> Series(string service, string environment, DateTimeOffset since, CancellationToken ct) =>
+        source.Command("select distinct metric from metric_points where service = $1 and environment = $2 and at >= $3", service, environment, since).List(r => r.GetString(0), ct);
 
     /// <summary>Readings after an id, oldest first, with the id to go on from.</summary>
     public Task<List<(long Id, MetricPoint Point)>> After(string service, string environment, long after, DateTimeOffset since, DateTimeOffset until, int limit, CancellationToken ct) => source.Command("""

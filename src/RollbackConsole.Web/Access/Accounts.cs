@@ -24,6 +24,25 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Event
         return account;
     }
 
+    /// <summary>Somebody by name, who must be able to do what the task needs.</summary>
+    /// <exception cref="RefusedException">There is no such account, or it lacks the role.</exception>
+    public async Task<Person> Person(string name, Permission needs, CancellationToken ct = default)
+    {
+        ct.ThrowIfCancellationRequested();
+        var account = await users.FindByNameAsync(name) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{name}'.", "to");
+        return account.Roles.Any(r => Domain.Access.Access.Allows(r, needs))
+            ? new Person(account.Id, account.UserName!)
+            : throw new RefusedException(RefusalKind.Invalid, $"{name} has none of the roles {string.Join(", ", Domain.Access.Access.RolesFor(needs))}.", "to");
+    }
+
+    /// <summary>The accounts that may do something, by name.</summary>
+    public async Task<IReadOnlyList<Person>> Who(Permission may)
+    {
+        var roles = Domain.Access.Access.RolesFor(may);
+        return [.. (await Microsoft.EntityFrameworkCore.EntityFrameworkQueryableExtensions.ToListAsync(users.Users.OrderBy(u => u.UserName)))
+            .Where(u => u.Roles.Any(r => roles.Contains(r, StringComparer.Ordinal))).Select(u => new Person(u.Id, u.UserName!))];
+    }
+
     /// <summary>The token; it is shown now and never again.</summary>
     public async Task<string> CreateToken(Actor by, string name, IReadOnlyList<string> roles, IReadOnlyList<string> groups)
     {

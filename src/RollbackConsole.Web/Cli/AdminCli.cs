@@ -1,8 +1,10 @@
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Engine;
 using RollbackConsole.Engine.Drills;
 using RollbackConsole.Engine.Jobs;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
 using RollbackConsole.Steps;
@@ -23,7 +25,7 @@ public static class AdminCli
         usage: console COMMAND
           token create --name N --role R… [--group G…]      prints the token once
           user create --name N --role R… [--group G…]       reads the password from --password or prints a random one
-          library import DIR                                keeps every plan of DIR/plans
+          library import DIR                                keeps every document of DIR
           library check DIR                                 reads them only
           plan preview FILE [--set k=v…] [--service S] [--environment E]
           drill run NAME                                    breaks a target on purpose
@@ -54,8 +56,8 @@ public static class AdminCli
                 }, ct),
                 ["library", "import", var directory] when line.Only() is not null => await With(async s =>
                 {
-                    foreach (var v in await LibraryImport.Import(s.GetRequiredService<PlanLibrary>(), Existing(directory), SystemActor.Library, ct))
-                        await output.WriteLineAsync($"{v.Name} version {v.Version} {v.Digest}");
+                    foreach (var (name, version, digest) in await s.GetRequiredService<LibraryImport>().Import(Existing(directory), SystemActor.Library, Arrival.Put, ct))
+                        await output.WriteLineAsync($"{name} version {version} {digest}");
                     return 0;
                 }, ct),
                 ["library", "check", var directory] when line.Only() is not null => await Check(Existing(directory), output),
@@ -80,7 +82,7 @@ public static class AdminCli
             await errors.WriteLineAsync(e.Message);
             return 2;
         }
-        catch (Exception e) when (e is RefusedException or InvalidPlanException or InvalidSettingsException or EmbeddedClusterException or IOException or UnauthorizedAccessException or Npgsql.NpgsqlException)
+        catch (Exception e) when (e is RefusedException or InvalidDocumentException or InvalidSettingsException or EmbeddedClusterException or IOException or UnauthorizedAccessException or Npgsql.NpgsqlException)
         {
             await errors.WriteLineAsync(e.Message);
             return 1;
@@ -104,12 +106,12 @@ public static class AdminCli
     {
         await using var services = Library();
         var bad = 0;
-        foreach (var (file, reading, _) in LibraryImport.Check(services.GetRequiredService<PlanLibrary>(), directory))
+        foreach (var reading in services.GetRequiredService<LibraryImport>().Check(directory))
         {
             foreach (var (kind, e) in reading.Errors.Select(e => ("error", e)).Concat(reading.Warnings.Select(w => ("warning", w))))
-                await output.WriteLineAsync($"{file}:{e.Line}:{e.Column}: {kind}: {e.Message}");
-            await output.WriteLineAsync(reading.Valid ? $"{file}: {reading.Plan!.Name} {reading.Digest}" : $"{file}: refused");
-            bad += reading.Valid ? 0 : 1;
+                await output.WriteLineAsync($"{reading.File}:{e.Line}:{e.Column}: {kind}: {e.Message}");
+            await output.WriteLineAsync(reading.Errors.Count == 0 ? $"{reading.File}: {reading.Name} {reading.Digest}" : $"{reading.File}: refused");
+            bad += reading.Errors.Count == 0 ? 0 : 1;
         }
         return bad == 0 ? 0 : 1;
     }
@@ -118,7 +120,7 @@ public static class AdminCli
     {
         await using var services = Library();
         var reading = services.GetRequiredService<PlanLibrary>().Read(await File.ReadAllTextAsync(file, ct));
-        if (!reading.Valid) throw new InvalidPlanException(reading.Errors);
+        if (!reading.Valid) throw new InvalidDocumentException(reading.Errors);
         var values = line.Pairs("set");
         var steps = await services.GetRequiredService<PlanPreview>().Of(reading.Plan!, values, line.OneOrNull("service") ?? reading.Plan!.Service ?? "",
             line.OneOrNull("environment") ?? "production", Domain.Incidents.Incident.None, "preview", "preview", ct);
@@ -179,6 +181,7 @@ public static class AdminCli
         services.AddSingleton(new EngineFolders("cli", data)).AddSingleton<IRunJobs, NoJobs>();
         services.AddStore(connection).AddSteps().AddEngine();
         services.AddConsoleAccess();
+        services.AddSingleton<LibraryImport>();
         return services.BuildServiceProvider();
     }
 

@@ -46,14 +46,14 @@ public static class PlanEndpoints
 
     private static async Task<object> Put(string name, HttpContext context, PlanLibrary library, CancellationToken ct)
     {
-        var version = await library.Put(context.User.ToActor(), name, await Yaml(context, ct), ct);
+        var version = await library.Put(context.User.ToActor(), name, await YamlBody.Read(context, ct), ct);
         return new { version.Name, version.Version, version.Digest };
     }
 
     private static async Task<object> Validate(HttpContext context, PlanLibrary library, CancellationToken ct)
     {
         context.User.ToActor().Require(Permission.See);
-        var reading = library.Read(await Yaml(context, ct));
+        var reading = library.Read(await YamlBody.Read(context, ct));
         return new { reading.Valid, reading.Digest, reading.Errors, reading.Warnings };
     }
 
@@ -70,20 +70,5 @@ public static class PlanEndpoints
         var version = await library.Get(name, body.Version, ct);
         var steps = await previews.Of(version.Plan, Texts(body.Parameters), body.Service ?? version.Plan.Service ?? "", body.Environment ?? "production", Incident.None, "preview", "preview", ct);
         return new { version.Name, version.Version, version.Digest, Steps = steps };
-    }
-
-    private static async Task<string> Yaml(HttpContext context, CancellationToken ct)
-    {
-        using var reader = new StreamReader(context.Request.Body, new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true));
-        string text;
-        try
-        {
-            text = await reader.ReadToEndAsync(ct);
-        }
-        catch (System.Text.DecoderFallbackException)
-        {
-            throw new RefusedException(RefusalKind.Invalid, "The body is not UTF-8 text.", "plan");
-        }
-        return text.Length <= YamlDocument.Largest ? text : throw new BadHttpRequestException($"The plan has {text.Length} characters; {YamlDocument.Largest} are the most.", 413);
     }
 }

@@ -6,9 +6,12 @@ using Radzen;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Engine;
+using RollbackConsole.Engine.Communication;
 using RollbackConsole.Engine.Drills;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
+using RollbackConsole.Engine.Signals;
 using RollbackConsole.Steps;
 using RollbackConsole.Steps.Running;
 using RollbackConsole.Steps.Secrets;
@@ -110,7 +113,8 @@ public sealed class ConsoleHost : IAsyncDisposable
         var mask = App.Services.GetRequiredService<SecretMask>();
         MaskSettings(mask, builder.Configuration, connection);
         await FirstStart.EnsureAccounts(App.Services, builder.Configuration.GetValue<bool>("Demo:Enabled"), Console.Out);
-        if (options.Library.Length > 0) await LibraryImport.Import(App.Services.GetRequiredService<PlanLibrary>(), options.Library, SystemActor.Library, ct);
+        await StandardDocuments.Seed(App.Services.GetRequiredService<DocumentLibrary>(), SystemActor.Library, ct);
+        if (options.Library.Length > 0) await App.Services.GetRequiredService<LibraryImport>().Import(options.Library, SystemActor.Library, Domain.Library.Arrival.Seed, ct);
         Pipeline.Use(App);
     }
 
@@ -136,6 +140,8 @@ public sealed class ConsoleHost : IAsyncDisposable
         services.Configure<EngineOptions>(builder.Configuration.GetSection("Engine"));
         services.Configure<TargetOptions>(builder.Configuration.GetSection("Targets"));
         services.Configure<DrillOptions>(builder.Configuration.GetSection("Drills"));
+        services.Configure<PrometheusOptions>(builder.Configuration.GetSection("Prometheus"));
+        services.Configure<ChannelOptions>(builder.Configuration.GetSection("Channels"));
         services.Configure<ConsoleOptions>(builder.Configuration.GetSection("Console"));
         services.Configure<DemoOptions>(builder.Configuration.GetSection("Demo"));
         services.AddSingleton(new EngineFolders(NodeName(options), data));
@@ -158,7 +164,7 @@ public sealed class ConsoleHost : IAsyncDisposable
             o.KnownIPNetworks.Clear();
             foreach (var proxy in options.TrustedProxies.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) o.KnownProxies.Add(System.Net.IPAddress.Parse(proxy));
         });
-        services.AddSingleton<Presence>();
+        services.AddSingleton<Presence>().AddSingleton<LibraryImport>();
         services.AddScoped<CurrentActor>().AddScoped<Ask>();
     }
 

@@ -35,6 +35,8 @@ public static class SettingsCheck
         ["Demo"] = [nameof(DemoOptions.Enabled), nameof(DemoOptions.Port), nameof(DemoOptions.Shop)],
         ["Engine"] = ["LeaseLength", "ReconcileEvery", "LogFlushEvery", "MostRuns"],
         ["Targets"] = ["Databases", "Directories"],
+        ["Prometheus"] = ["Sources"],
+        ["Channels"] = ["Webhooks"],
     };
 
     /// <exception cref="InvalidSettingsException">Something is wrong.</exception>
@@ -66,12 +68,21 @@ public static class SettingsCheck
         if (!int.TryParse(settings["Engine:MostRuns"], out var most) || most is < 1 or > 500) yield return $"Engine:MostRuns must be a whole number from 1 to 500; it is '{settings["Engine:MostRuns"]}'.";
         foreach (var target in settings.GetSection("Targets:Databases").GetChildren())
             if (ConnectionProblem(target.Value ?? "") is { } bad) yield return $"Targets:Databases:{target.Key}: {bad}";
+        foreach (var prometheus in settings.GetSection("Prometheus:Sources").GetChildren())
+            if (!IsWebAddress(prometheus.Value)) yield return $"Prometheus:Sources:{prometheus.Key} must be an http or https address; it is '{prometheus.Value}'.";
+        foreach (var hook in settings.GetSection("Channels:Webhooks").GetChildren())
+        {
+            foreach (var key in hook.GetChildren().Where(c => c.Key is not ("Url" or "Token"))) yield return $"Channels:Webhooks:{hook.Key}:{key.Key} is not known; a webhook has Url and Token.";
+            if (!IsWebAddress(hook["Url"])) yield return $"Channels:Webhooks:{hook.Key}:Url must be an http or https address; it is '{hook["Url"]}'.";
+        }
         foreach (var folder in settings.GetSection("Targets:Directories").GetChildren())
             if (!Path.IsPathRooted(folder.Value ?? "")) yield return $"Targets:Directories:{folder.Key} must be an absolute path; it is '{folder.Value}'.";
         if (!bool.TryParse(settings["Demo:Enabled"], out var demo)) yield return $"Demo:Enabled must be true or false; it is '{settings["Demo:Enabled"]}'.";
         if (demo && !File.Exists(settings["Demo:Shop"])) yield return $"Demo:Shop: the shop's assembly {settings["Demo:Shop"]} is not there; ./deploy/run builds it.";
         if (!int.TryParse(settings["Demo:Port"], out var port) || port is < 0 or > 65535) yield return $"Demo:Port must be a port from 0 (any free one) to 65535; it is '{settings["Demo:Port"]}'.";
     }
+
+    private static bool IsWebAddress(string? text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is ("http" or "https");
 
     private static string? ConnectionProblem(string text)
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Store.Access;
 using RollbackConsole.Web.Access;
@@ -74,7 +75,7 @@ public static class Idempotency
         {
             context.Response.Body = real;
             // Refused means that nothing happened. After any other fault something may have: the key stays taken until it is abandoned.
-            if (e is RefusedException or InvalidPlanException or BadHttpRequestException or System.Text.Json.JsonException) await keys.Forget(actor, key, CancellationToken.None);
+            if (e is RefusedException or InvalidDocumentException or BadHttpRequestException or System.Text.Json.JsonException) await keys.Forget(actor, key, CancellationToken.None);
             throw;
         }
         context.Response.Body = real;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 
 namespace RollbackConsole.Web.Setup;
@@ -55,7 +56,7 @@ public static class Problems
     private static (int Status, string Detail, IDictionary<string, string[]>? Errors) Describe(Exception? fault) => fault switch
     {
         RefusedException { Refusal: var r } => (StatusOf(r.Kind), r.Reason, r.Field is null ? null : One(r.Field, r.Reason)),
-        InvalidPlanException e => (400, e.Message, e.Errors.GroupBy(x => x.Path.Length == 0 ? "plan" : x.Path, StringComparer.Ordinal)
+        InvalidDocumentException e => (400, e.Message, e.Errors.GroupBy(x => x.Path.Length == 0 ? "plan" : x.Path, StringComparer.Ordinal)
             .ToDictionary(g => g.Key, g => g.Select(x => $"Line {x.Line}, column {x.Column}: {x.Message}").ToArray(), StringComparer.Ordinal)),
         BadHttpRequestException { InnerException: JsonException j } => (400, JsonSentence(j), One(Field(j), JsonSentence(j))),
         BadHttpRequestException { StatusCode: 413 } => (413, "The body is larger than 1 MB.", null),

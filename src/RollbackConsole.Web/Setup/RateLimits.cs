@@ -8,6 +8,7 @@ public static class RateLimits
 {
     public const string SignIn = "sign-in";
     public const string Hooks = "hooks";
+    public const string Alerts = "alerts";
 
     public static void Configure(RateLimiterOptions options)
     {
@@ -18,5 +19,17 @@ public static class RateLimits
         // Monitoring sends a few readings a second for each service.
         options.AddPolicy(Hooks, context => RateLimitPartition.GetTokenBucketLimiter(context.User.Identity?.Name ?? "",
             _ => new TokenBucketRateLimiterOptions { TokenLimit = 2000, TokensPerPeriod = 200, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0 }));
+        // Alertmanager drops what is refused with a 4xx and repeats what fails with a 5xx: a burst waits in line, and only what is beyond the line is told to come again.
+        options.AddPolicy(Alerts, context => RateLimitPartition.GetConcurrencyLimiter(context.User.Identity?.Name ?? "",
+            _ => new ConcurrencyLimiterOptions { PermitLimit = 8, QueueLimit = 5000, QueueProcessingOrder = QueueProcessingOrder.OldestFirst }));
+        options.OnRejected = (rejected, _) =>
+        {
+            if (rejected.HttpContext.Request.Path.Value?.EndsWith("/hooks/alertmanager", StringComparison.Ordinal) == true)
+            {
+                rejected.HttpContext.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                rejected.HttpContext.Response.Headers.RetryAfter = "5";
+            }
+            return ValueTask.CompletedTask;
+        };
     }
 }

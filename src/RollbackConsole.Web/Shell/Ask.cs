@@ -1,5 +1,6 @@
 using Radzen;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 
 namespace RollbackConsole.Web.Shell;
@@ -15,7 +16,7 @@ public sealed class Ask(DialogService dialogs, NotificationService notes, ILogge
             await command();
             return true;
         }
-        catch (Exception e) when (e is RefusedException or InvalidPlanException)
+        catch (Exception e) when (e is RefusedException or InvalidDocumentException)
         {
             Say(NotificationSeverity.Warning, "Not done", e.Message);
             return false;

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace RollbackConsole.Domain.Plans;
+namespace RollbackConsole.Domain.Library;
 
 /// <summary>Reads typed values out of a document tree and collects every complaint instead of stopping at the first.</summary>
-internal sealed class DocumentReader
+public sealed class DocumentReader
 {
     private readonly List<DocumentError> _errors = [];
     private readonly List<DocumentError> _warnings = [];
@@ -80,10 +80,10 @@ internal sealed class DocumentReader
     public TimeSpan? Duration(MapNode map, string key, string path, TimeSpan most)
     {
         if (Text(map, key, path) is not { } text) return null;
-        if (!Plans.Duration.TryParse(text, out var value) || value == TimeSpan.Zero)
+        if (!Library.Duration.TryParse(text, out var value) || value == TimeSpan.Zero)
             Error(map[key]!, Join(path, key), $"'{text}' is no duration; write it like 90s, 5m or 1h30m.");
         else if (value > most)
-            Error(map[key]!, Join(path, key), $"{text} is too long; {Plans.Duration.Format(most)} is the most.");
+            Error(map[key]!, Join(path, key), $"{text} is too long; {Library.Duration.Format(most)} is the most.");
         else
             return value;
         return null;

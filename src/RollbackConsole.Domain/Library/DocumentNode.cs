@@ -1,4 +1,4 @@
-namespace RollbackConsole.Domain.Plans;
+namespace RollbackConsole.Domain.Library;
 
 /// <summary>A YAML document as a tree that remembers where everything stood, so that every complaint has a place.</summary>
 public abstract record DocumentNode(int Line, int Column);

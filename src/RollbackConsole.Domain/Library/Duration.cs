@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace RollbackConsole.Domain.Plans;
+namespace RollbackConsole.Domain.Library;
 
 /// <summary>Durations as people write them in plans: <c>500ms</c>, <c>90s</c>, <c>5m</c>, <c>1h30m</c>, <c>7d</c>.</summary>
 public static class Duration

@@ -4,7 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace RollbackConsole.Domain.Plans;
+namespace RollbackConsole.Domain.Library;
 
 /// <summary>Content addresses: the same meaning has the same digest, whatever its spacing, comments or key order.</summary>
 public static class Canonical

@@ -1,8 +1,9 @@
+using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace RollbackConsole.Engine.Plans;
+namespace RollbackConsole.Engine.Library;
 
 /// <summary>Reads YAML into a tree with places. Anchors, aliases, tags, several documents and doubled keys are refused:
 /// plans need none of them, and they are how a small file becomes a large one.</summary>

@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Signals;
+using RollbackConsole.Engine.Severity;
+using RollbackConsole.Store.Incidents;
+using RollbackConsole.Store.Journal;
+using RollbackConsole.Store.Signals;
+
+namespace RollbackConsole.Engine.Incidents;
+
+/// <summary>Lets time pass for every incident for which something is due. Every node runs it; the journal's versions let one of them through.</summary>
+public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJournal journal, AlertRows alerts, MetricPoints points, SeverityDesk severities, TimeProvider time, ILogger<ClockWatch> log) : BackgroundService
+{
+    /// <summary>A second late is what a person calls on time.</summary>
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(LookEvery, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken)) await Look(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The node stops.
+        }
+    }
+
+    internal async Task Look(CancellationToken ct)
+    {
+        List<string> due;
+        try
+        {
+            due = await incidents.Due(time.GetUtcNow(), ct);
+        }
+        catch (NpgsqlException e)
+        {
+            log.LogWarning("The clock could not look for what is due: {Reason}", e.Message);
+            return;
+        }
+        foreach (var id in due)
+        {
+            try
+            {
+                await desk.LetTimePass(id, await SymptomSeen(id, ct), ct);
+            }
+            catch (Exception e) when (e is NpgsqlException or RefusedException or VersionConflictException)
+            {
+                // One incident's trouble must not stop the clocks of the others; it is looked at again in a second.
+                log.LogWarning("The clock of {Incident} could not be moved on: {Reason}", id, e.Message);
+            }
+        }
+    }
+
+    /// <summary>Does monitoring still show it: an alert that fires, or readings that still break a rule which fired?</summary>
+    private async Task<bool> SymptomSeen(string id, CancellationToken ct)
+    {
+        if (await alerts.AnyFiring(id, ct)) return true;
+        var incident = (await journal.Load(Streams.Incidents, id, ct)).State;
+        var now = time.GetUtcNow();
+        var matrices = await severities.For(incident.Service, ct);
+        foreach (var metric in await points.Series(incident.Service, incident.Environment, now - SignalTrigger.Window, ct))
+        {
+            if (!SignalTrigger.Concerns(matrices, metric)) continue;
+            var newest = await points.Since(incident.Service, incident.Environment, metric, now - SignalTrigger.Window, 1, ct);
+            if (newest.Count > 0 && matrices.Any(m => Domain.Severity.Evaluation.Fire(m, SignalTrigger.AsSignals(m, newest[0])).Any(f => incident.Rules.Any(r => r.Matrix == f.Matrix && r.Rule == f.Rule)))) return true;
+        }
+        return false;
+    }
+}

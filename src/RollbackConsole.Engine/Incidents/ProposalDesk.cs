@@ -1,0 +1,22 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Engine.Catalog;
+using RollbackConsole.Store.Plans;
+using RollbackConsole.Store.Runs;
+
+namespace RollbackConsole.Engine.Incidents;
+
+/// <summary>What to do about an incident: the ranked plans, with why each fits.</summary>
+public sealed class ProposalDesk(PlanRows plans, RunRows runs, CatalogDesk catalog, TimeProvider time)
+{
+    public async Task<Proposal> For(Actor actor, Incident incident, CancellationToken ct = default)
+    {
+        actor.Require(Permission.See);
+        var found = await plans.For(incident.Service, ct);
+        var records = await runs.Records([.. found.Select(p => p.Name)], ct);
+        var limit = await catalog.Limit(incident.Service, ct);
+        return Proposals.Of(new ProposalNeed(incident.Service, incident.Severity, incident.Action, incident.RollbackLevel, limit?.Limit, limit?.By, incident.Rules),
+            found.Select(p => (p, records.GetValueOrDefault(p.Name, PlanRecord.None))), time.GetUtcNow());
+    }
+}

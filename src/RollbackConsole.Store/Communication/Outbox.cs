@@ -1,0 +1,81 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Store.Journal;
+
+namespace RollbackConsole.Store.Communication;
+
+/// <summary>A message to a contact.</summary>
+/// <param name="Status"><c>pending</c>, <c>sent</c>, <c>failed</c>, or <c>dropped</c> because the incident was over first.</param>
+public sealed record Delivery(string Id, string IncidentId, string Contact, string Channel, string Payload, string Status, int Attempts, DateTimeOffset NextAt, string? LastError, DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt);
+
+/// <summary>Messages that wait to be sent. They are written in the transaction of the event that orders them, so that none is lost and none is sent for something that never happened.</summary>
+public sealed class Outbox(NpgsqlDataSource source)
+{
+    private const string Columns = "id, incident_id, contact, channel, payload::text, status, attempts, next_at, last_error, created_at, finished_at";
+
+    internal static IEnumerable<NpgsqlBatchCommand> Project(Incident s, IReadOnlyList<IEvent> events)
+    {
+        foreach (var e in events)
+        {
+            switch (e)
+            {
+                case IncidentEscalated called:
+                    foreach (var contact in called.Calls.Where(c => c.Reachable)) yield return Insert(s, called, contact);
+                    break;
+                case IncidentResolved or IncidentClosed:
+                    yield return Sql.Batch("update outbox set status = 'dropped', finished_at = now(), last_error = 'the incident was over first' where incident_id = $1 and status = 'pending'", s.Id);
+                    break;
+            }
+        }
+    }
+
+    private static NpgsqlBatchCommand Insert(Incident s, IncidentEscalated called, EscalationContact contact)
+    {
+        var id = $"{s.Id}-{called.Level}-{contact.Id}-{called.At.ToUnixTimeMilliseconds()}";
+        var command = Sql.Batch("insert into outbox (id, incident_id, contact, channel, status, next_at, created_at, payload) values ($1, $2, $3, $4, 'pending', now(), $5, $6) on conflict (id) do nothing",
+            id, s.Id, contact.Title, contact.Channel, called.At);
+        command.Parameters.Add(new NpgsqlParameter
+        {
+            NpgsqlDbType = NpgsqlDbType.Jsonb,
+            Value = JsonText.WithoutZero(JsonSerializer.Serialize(new
+            {
+                Id = id,
+                Kind = "escalation",
+                Incident = new { s.Id, s.Number, s.Title, s.Service, s.Environment, s.Severity, s.Action, s.DecideBy, Path = "/incidents/" + s.Id },
+                Level = new { called.Level, called.Name, called.Responder, called.Authority },
+                Contact = new { contact.Title, contact.Address },
+                called.Because,
+                called.At,
+            }, DomainJson.Options)),
+        });
+        return command;
+    }
+
+    /// <summary>Takes messages that are due, for a minute: a node that dies with them in hand loses nothing, they come due again.</summary>
+    public Task<List<Delivery>> Claim(int most, CancellationToken ct) => source.Command($"""
+        update outbox set attempts = attempts + 1, next_at = now() + interval '60 seconds'
+        where id in (select id from outbox where status = 'pending' and next_at <= now() order by next_at limit $1 for update skip locked)
+        returning {Columns}
+        """, most).List(Read, ct);
+
+    public async Task Finish(string id, string status, string? error, CancellationToken ct)
+    {
+        await using var command = source.Command("update outbox set status = $2, last_error = $3, finished_at = now() where id = $1 and status = 'pending'", id, status, error);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    public async Task TryLater(string id, TimeSpan wait, string error, CancellationToken ct)
+    {
+        await using var command = source.Command("update outbox set next_at = now() + $2, last_error = $3 where id = $1 and status = 'pending'", id, wait, error);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    public Task<List<Delivery>> OfIncident(string incident, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from outbox where incident_id = $1 order by created_at desc limit 200", incident).List(Read, ct);
+
+    private static Delivery Read(NpgsqlDataReader r) => new(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6),
+        r.GetFieldValue<DateTimeOffset>(7), r.TextOrNull(8), r.GetFieldValue<DateTimeOffset>(9), r.TimeOrNull(10));
+}
