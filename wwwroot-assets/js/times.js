@@ -66,3 +66,17 @@ class Elapsed extends Ticking {
 customElements.define("rc-time", Moment);
 customElements.define("rc-countdown", Countdown);
 customElements.define("rc-elapsed", Elapsed);
+
+// The decision clock in the browser's tab: of several on a page the most urgent. The page's own title stands behind it.
+let own = document.title, shown = "";
+setInterval(() => {
+  if (document.title !== shown) own = document.title;
+  const clocks = [...document.querySelectorAll("rc-countdown[data-tab-clock]")].map(c => ({ at: Date.parse(c.getAttribute("until")), text: c.textContent })).filter(c => c.text);
+  const first = clocks.sort((a, b) => a.at - b.at)[0];
+  shown = first ? `${first.at < now() ? "⚠" : "⏱"} ${first.text} · ${own}` : own;
+  if (document.title !== shown) document.title = shown;
+  for (const bar of document.querySelectorAll("progress[data-until]")) {
+    const from = Date.parse(bar.dataset.from), until = Date.parse(bar.dataset.until);
+    bar.value = Math.min(100, Math.max(0, (now() - from) / (until - from) * 100));
+  }
+}, 500);

@@ -103,7 +103,7 @@ public sealed class LiveHub(
     {
         var found = await points.After(incident.Service, incident.Environment, id, since, until, MostInMessage, token);
         if (found.Count == 0) return null;
-        await client.SendAsync("Metrics", incident.Id, found.Select(p => new { Series = p.Point.Metric, p.Point.At, p.Point.Value }).ToArray(), token);
+        await client.SendAsync("Metrics", incident.Id, found.Select(p => new { Series = p.Point.Metric, p.Point.At, p.Point.Value, p.Point.Baseline }).ToArray(), token);
         return found[^1].Id;
     }, ct);
     }

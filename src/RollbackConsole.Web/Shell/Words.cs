@@ -1,3 +1,4 @@
+using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
@@ -66,6 +67,45 @@ public static class Words
         Advice.WeighFixAgainstRollback => "Weigh a fix against a rollback",
         Advice.FixForward => "Fix forward",
         _ => throw new ArgumentOutOfRangeException(nameof(advice), advice, "Unknown advice."),
+    };
+
+    /// <summary>The same advice in two or three words, for narrow places.</summary>
+    public static string Short(Advice advice) => advice switch
+    {
+        Advice.RollBackNow => "roll back now",
+        Advice.QuickFixThenRollBack => "quick fix, then roll back",
+        Advice.WeighFixAgainstRollback => "weigh fix against rollback",
+        Advice.FixForward => "fix forward",
+        _ => throw new ArgumentOutOfRangeException(nameof(advice), advice, "Unknown advice."),
+    };
+
+    public static string Of(Choice choice) => choice switch
+    {
+        Choice.RollBack => "roll back",
+        Choice.FixForward => "fix forward",
+        Choice.Hold => "hold",
+        _ => throw new ArgumentOutOfRangeException(nameof(choice), choice, "Unknown choice."),
+    };
+
+    public static string Of(IncidentRole role) => role.ToString().ToLowerInvariant();
+
+    /// <summary>What a rollback level does.</summary>
+    public static string RollbackLevel(int level) => level switch
+    {
+        1 => "level 1: feature flag",
+        2 => "level 2: version",
+        3 => "level 3: hotfix",
+        _ => $"level {level}",
+    };
+
+    public static string Of(MatrixType type) => type switch
+    {
+        MatrixType.Severity => "Severity",
+        MatrixType.Triggers => "Triggers",
+        MatrixType.Symptoms => "Symptoms",
+        MatrixType.Risk => "Risks",
+        MatrixType.Criteria => "Criteria for people",
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Unknown type."),
     };
 
     public static string Of(Risk risk) => risk.ToString().ToLowerInvariant();
