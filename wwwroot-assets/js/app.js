@@ -25,6 +25,8 @@ const lost = {
 
 if (window.Blazor) Blazor.start({ circuit: { reconnectionHandler: lost } });
 
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("themechange")));
+
 document.addEventListener("click", e => {
   if (e.target.closest(".skip")) {
     // <base href="/"> would lead "#content" to the board.

@@ -112,6 +112,7 @@ class SignalCharts {
     c.setLineDash([4 * scale, 4 * scale]);
     c.lineWidth = scale;
     c.font = `${11 * scale}px sans-serif`;
+    c.textAlign = "left";
     let above = Infinity;
     for (const t of this.lines(s).sort((a, b) => a.at - b.at)) {
       const y = u.valToPos(t.at, "y", true);

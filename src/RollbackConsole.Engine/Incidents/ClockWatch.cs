@@ -1,10 +1,8 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
-using RollbackConsole.Domain.Signals;
-using RollbackConsole.Engine.Severity;
+using RollbackConsole.Engine.Signals;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Signals;
@@ -12,7 +10,7 @@ using RollbackConsole.Store.Signals;
 namespace RollbackConsole.Engine.Incidents;
 
 /// <summary>Lets time pass for every incident for which something is due. Every node runs it; the journal's versions let one of them through.</summary>
-public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJournal journal, AlertRows alerts, MetricPoints points, SeverityDesk severities, TimeProvider time, ILogger<ClockWatch> log) : BackgroundService
+public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJournal journal, AlertRows alerts, FiringNow firing, TimeProvider time, ILogger<ClockWatch> log) : BackgroundService
 {
     /// <summary>A second late is what a person calls on time.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -61,14 +59,6 @@ public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJ
     {
         if (await alerts.AnyFiring(id, ct)) return true;
         var incident = (await journal.Load(Streams.Incidents, id, ct)).State;
-        var now = time.GetUtcNow();
-        var matrices = await severities.For(incident.Service, ct);
-        foreach (var metric in await points.Series(incident.Service, incident.Environment, now - SignalTrigger.Window, ct))
-        {
-            if (!SignalTrigger.Concerns(matrices, metric)) continue;
-            var newest = await points.Since(incident.Service, incident.Environment, metric, now - SignalTrigger.Window, 1, ct);
-            if (newest.Count > 0 && matrices.Any(m => Domain.Severity.Evaluation.Fire(m, SignalTrigger.AsSignals(m, newest[0])).Any(f => incident.Rules.Any(r => r.Matrix == f.Matrix && r.Rule == f.Rule)))) return true;
-        }
-        return false;
+        return (await firing.Of(incident.Service, incident.Environment, ct)).Any(f => incident.Rules.Any(r => r.Matrix == f.Matrix && r.Rule == f.Rule));
     }
 }

@@ -47,7 +47,7 @@ public sealed class RunRows(NpgsqlDataSource source)
             count(*) filter (where outcome = 'succeeded'), count(*) filter (where outcome in ('failed', 'partial')),
             percentile_cont(0.5) within group (order by extract(epoch from finished_at - started_at)::double precision) filter (where outcome = 'succeeded')
         from runs where status = 'finished' and not dry_run and plan = any($1) group by plan
-        """, plans.ToArray()).List(r => (r.GetString(0), new Domain.Plans.PlanRecord(r.TimeOrNull(1), r.TimeOrNull(2), (int)r.GetInt64(3), (int)r.GetInt64(4), r.IsDBNull(5) ? null : TimeSpan.FromSeconds(r.GetDouble(5)))), ct))
+        """, [plans.ToArray()]).List(r => (r.GetString(0), new Domain.Plans.PlanRecord(r.TimeOrNull(1), r.TimeOrNull(2), (int)r.GetInt64(3), (int)r.GetInt64(4), r.IsDBNull(5) ? null : TimeSpan.FromSeconds(r.GetDouble(5)))), ct))
         .ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
 
     private static RunRow Read(NpgsqlDataReader r) => new(

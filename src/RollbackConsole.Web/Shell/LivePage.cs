@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Components;
 using Npgsql;
 using RollbackConsole.Store.Journal;
@@ -51,12 +52,15 @@ public abstract class LivePage : ComponentBase, IDisposable
     private async Task Again(Wake changed, Func<Task> look)
     {
         using var _ = changed;
+        var last = Stopwatch.GetTimestamp();
         while (!_left.IsCancellationRequested)
         {
             try
             {
                 await changed.Wait(_left.Token);
-                await Task.Delay(Settle, _left.Token);
+                // The first of a burst is shown at once; the rest of it becomes one look.
+                if (Settle - Stopwatch.GetElapsedTime(last) is var wait && wait > TimeSpan.Zero) await Task.Delay(wait, _left.Token);
+                last = Stopwatch.GetTimestamp();
                 await InvokeAsync(async () =>
                 {
                     await look();

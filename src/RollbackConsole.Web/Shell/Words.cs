@@ -89,6 +89,9 @@ public static class Words
 
     public static string Of(IncidentRole role) => role.ToString().ToLowerInvariant();
 
+    /// <summary>A mark of the communication clock: <c>0</c>, <c>5 min</c>, <c>24 h</c>.</summary>
+    public static string Mark(TimeSpan at) => at == TimeSpan.Zero ? "0" : at < TimeSpan.FromHours(1) ? $"{at.TotalMinutes:0} min" : $"{at.TotalHours:0.#} h";
+
     /// <summary>What a rollback level does.</summary>
     public static string RollbackLevel(int level) => level switch
     {
