@@ -7,16 +7,20 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Communication;
 using RollbackConsole.Engine.Drills;
 using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
+using RollbackConsole.Engine.Signals;
 using RollbackConsole.Steps;
 using RollbackConsole.Steps.Running;
 using RollbackConsole.Store;
+using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
+using RollbackConsole.Store.Signals;
 
 namespace RollbackConsole.Engine.Tests;
 
@@ -42,7 +46,8 @@ internal sealed class Node : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Item1, (string?)s.Item2)));
         builder.Logging.AddFilter(_ => false);
         builder.Services.AddSingleton<IConfiguration>(builder.Configuration).AddSingleton(TimeProvider.System).AddSingleton(new EngineFolders(name, folder));
-        builder.Services.Configure<TargetOptions>(builder.Configuration.GetSection("Targets")).Configure<DrillOptions>(builder.Configuration.GetSection("Drills"));
+        builder.Services.Configure<TargetOptions>(builder.Configuration.GetSection("Targets")).Configure<DrillOptions>(builder.Configuration.GetSection("Drills"))
+            .Configure<ChannelOptions>(builder.Configuration.GetSection("Channels")).Configure<PrometheusOptions>(builder.Configuration.GetSection("Prometheus"));
         builder.Services.Configure<EngineOptions>(o =>
         {
             o.LeaseLength = lease ?? TimeSpan.FromSeconds(3);
@@ -79,6 +84,30 @@ internal sealed class Node : IAsyncDisposable
             var state = (await Get<EventJournal>().Load(Streams.Runs, run)).State;
             if (reached(state)) return state;
             Assert.True(tries < 600, $"The run is {state.Status}/{state.Outcome}: {string.Join(", ", state.Steps.Select(s => $"{s.Step.Id} {s.Status} {s.Summary}"))}");
+            await Task.Delay(100);
+        }
+    }
+
+    /// <summary>The only incident that there is, as its events tell it.</summary>
+    public async Task<Incident> Only() => (await Get<EventJournal>().Load(Streams.Incidents, Assert.Single(await Get<IncidentRows>().List(null, null, 10)).Id)).State;
+
+    /// <summary>Waits until the newest incident is in a state.</summary>
+    public async Task<Incident> Incident(Func<Incident, bool> reached)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            if ((await Get<IncidentRows>().List(null, null, 1)).FirstOrDefault() is { } row && (await Get<EventJournal>().Load(Streams.Incidents, row.Id)).State is var state && reached(state)) return state;
+            Assert.True(tries < 200, "The incident did not come into that state within 20 s.");
+            await Task.Delay(100);
+        }
+    }
+
+    /// <summary>Waits until no alert waits to be worked on.</summary>
+    public async Task Drained()
+    {
+        for (var tries = 0; (await Get<AlertRows>().Waiting(1, default)).Count > 0; tries++)
+        {
+            Assert.True(tries < 600, "Alerts still wait after a minute.");
             await Task.Delay(100);
         }
     }

@@ -31,27 +31,29 @@ public sealed class AlertRows(NpgsqlDataSource source)
     public async Task<int> Receive(IReadOnlyList<Alert> alerts, DateTimeOffset now, CancellationToken ct)
     {
         if (alerts.Count == 0) return 0;
-        // One row for each alert of this delivery: the last word counts, and whether it fired at all is not forgotten.
-        var folded = alerts.GroupBy(a => (a.Service, a.Environment, a.Fingerprint)).Select(g => (Alert: g.Last(), Fired: g.Any(a => a.Firing), Count: g.LongCount())).ToList();
+        // One row for each alert of this delivery: the last word counts, and whether it fired at all is not forgotten. Everybody who
+        // locks several of these rows does it in this order, or two deliveries would wait for each other.
+        var folded = alerts.GroupBy(Key).OrderBy(g => g.Key, Order)
+            .Select(g => (Alert: Rounded(g.Last()), Fired: g.Any(a => a.Firing), Count: g.LongCount())).ToList();
         await using var command = source.Command("""
             with given as (
                 select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::boolean[], $6::bigint[])
-                    as g (service, environment, fingerprint, alert, fired, received)
+                    with ordinality as g (service, environment, fingerprint, alert, fired, received, place_given)
             ), room as (
-                select g.*, row_number() over (partition by g.service, g.environment order by g.fingerprint)
+                select g.*, row_number() over (partition by g.service, g.environment order by g.place_given)
                     + (select count(*) from (select 1 from alert_inbox i where i.service = g.service and i.environment = g.environment limit $8) w) as place,
                     exists (select 1 from alert_inbox i where i.service = g.service and i.environment = g.environment and i.fingerprint = g.fingerprint) as waits
                 from given g
             ), kept as (
                 insert into alert_inbox (service, environment, fingerprint, alert, fired, received, received_at)
-                select service, environment, fingerprint, alert, fired, received, $7 from room where waits or place <= $8
+                select service, environment, fingerprint, alert, fired, received, $7 from room where waits or place <= $8 order by place_given
                 on conflict (service, environment, fingerprint) do update
                     set alert = excluded.alert, fired = alert_inbox.fired or excluded.fired, received = alert_inbox.received + excluded.received
                 returning service, environment, fingerprint
             ), counted as (
                 insert into alert_totals (service, environment, received, beyond)
                 select g.service, g.environment, sum(g.received), coalesce(sum(g.received) filter (where k.fingerprint is null), 0)
-                from given g left join kept k using (service, environment, fingerprint) group by 1, 2
+                from given g left join kept k using (service, environment, fingerprint) group by 1, 2 order by min(g.place_given)
                 on conflict (service, environment) do update set received = alert_totals.received + excluded.received, beyond = alert_totals.beyond + excluded.beyond
                 returning 1
             ), told as (select pg_notify('console', $9))
@@ -77,7 +79,7 @@ public sealed class AlertRows(NpgsqlDataSource source)
     public async Task Done(string incidentId, IReadOnlyList<WaitingAlert> worked, DateTimeOffset now, CancellationToken ct)
     {
         await using var batch = source.CreateBatch();
-        foreach (var w in worked)
+        foreach (var w in worked.OrderBy(w => Key(w.Alert), Order))
         {
             batch.BatchCommands.Add(Sql.Batch($"""
                 insert into alerts ({Columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
@@ -123,6 +125,14 @@ public sealed class AlertRows(NpgsqlDataSource source)
         await using var command = source.Command("delete from alerts where not firing and last_at < $1", before);
         await command.ExecuteNonQueryAsync(ct);
     }
+
+    private static (string Service, string Environment, string Fingerprint) Key(Alert a) => (a.Service, a.Environment, a.Fingerprint);
+
+    private static readonly Comparer<(string Service, string Environment, string Fingerprint)> Order = Comparer<(string Service, string Environment, string Fingerprint)>.Create((a, b) =>
+        string.CompareOrdinal(a.Service, b.Service) is not 0 and var s ? s : string.CompareOrdinal(a.Environment, b.Environment) is not 0 and var e ? e : string.CompareOrdinal(a.Fingerprint, b.Fingerprint));
+
+    /// <summary>PostgreSQL keeps microseconds: a moment that is compared with a stored one must have been rounded like it.</summary>
+    private static Alert Rounded(Alert a) => a with { StartsAt = a.StartsAt.AddTicks(-(a.StartsAt.Ticks % TimeSpan.TicksPerMicrosecond)) };
 
     private static AlertRow Read(NpgsqlDataReader r) => new(
         new Alert(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), Sql.Parse<Level>(r.GetString(4)), Sql.Parse<TriggerAction>(r.GetString(5)), r.GetBoolean(6), r.GetFieldValue<DateTimeOffset>(7), r.TimeOrNull(8), r.GetString(9), r.TextOrNull(10)),
