@@ -11,6 +11,7 @@ using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine;
 using RollbackConsole.Engine.Incidents;
+using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
 using RollbackConsole.Steps;
@@ -44,6 +45,7 @@ internal sealed class StepBench : IAsyncDisposable
         builder.Services.AddSingleton<IConfiguration>(builder.Configuration).AddSingleton(TimeProvider.System).AddSingleton(new EngineFolders("bench:1", folder));
         builder.Services.AddStore(cluster.ConnectionString).AddSteps().AddEngine().AddEngineJobs(8);
         var host = builder.Build();
+        await StandardDocuments.Seed(host.Services.GetRequiredService<DocumentLibrary>(), Admin, CancellationToken.None);
         await host.StartAsync();
         return new StepBench(cluster, host, folder);
     }
@@ -66,12 +68,12 @@ internal sealed class StepBench : IAsyncDisposable
             bare.Add(floorPerStep);
             bash.Add(bashPerStep);
         }
-        Report("console, ms per step", console);
-        Report("bare .NET (2 commits + 1 spawn), ms per step", bare);
-        Report("bash with tee, ms per step", bash);
-        Report("approve to first step, ms", start);
-        Report("ratio console / bare .NET", [.. console.Zip(bare, (a, b) => a / b)]);
-        Report("ratio console / bash", [.. console.Zip(bash, (a, b) => a / b)]);
+        Figures.Report("console, ms per step", console);
+        Figures.Report("bare .NET (2 commits + 1 spawn), ms per step", bare);
+        Figures.Report("bash with tee, ms per step", bash);
+        Figures.Report("approve to first step, ms", start);
+        Figures.Report("ratio console / bare .NET", [.. console.Zip(bare, (a, b) => a / b)]);
+        Figures.Report("ratio console / bash", [.. console.Zip(bash, (a, b) => a / b)]);
     }
 
     public async ValueTask DisposeAsync()
@@ -141,10 +143,4 @@ internal sealed class StepBench : IAsyncDisposable
         return yaml.ToString();
     }
 
-    private static void Report(string what, List<double> values)
-    {
-        values.Sort();
-        double At(double share) => values[Math.Min(values.Count - 1, (int)(values.Count * share))];
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-46} median {At(0.5),8:0.00}   p10 {At(0.1),8:0.00}   p90 {At(0.9),8:0.00}   (n = {values.Count})"));
-    }
 }

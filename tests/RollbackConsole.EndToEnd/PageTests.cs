@@ -16,7 +16,15 @@ public sealed class PageTests(RunningConsole console)
         var name = $"admin-{scheme}-{width}".ToLowerInvariant();
         await console.Cli("user", "create", "--name", name, "--password", "a long enough password", "--role", "admin,commander");
         var page = await console.SignIn(name, "a long enough password", new() { ColorScheme = scheme, ViewportSize = new() { Width = width, Height = 844 } });
-        foreach (var (path, ready) in new[] { ("/", "h1:has-text('Board')"), ("/approvals", "h1:has-text('Approvals')"), ("/plans", "a:has-text('Take the shop API back')"), ("/plans/shop-api-release", "textarea"), ("/people", "td:has-text('commander')"), ("/journal", "td:has-text('access')") })
+        await page.ClickAsync("[data-testid=declare]");
+        await page.FillAsync("[data-testid=title]", "A page to look at");
+        await page.FillAsync("[data-testid=service]", name);
+        await page.ClickAsync(".dialog [data-testid=confirm]");
+        await page.WaitForURLAsync("**/incidents/*");
+        var room = new Uri(page.Url).AbsolutePath;
+        foreach (var (path, ready) in new[] { ("/", "h1:has-text('Board')"), ("/approvals", "h1:has-text('Approvals')"), ("/plans", "a:has-text('Take the shop API back')"), ("/plans/shop-api-release", "textarea"), ("/people", "td:has-text('commander')"), ("/journal", "td:has-text('access')"),
+            ("/matrices", "[data-testid=try]"), ("/matrices/registry-symptoms", "[data-testid=findings]"), ("/catalog", "[data-testid=entity-shop-api]"), ("/catalog/component:shop-api", ".relations"), ("/escalations", "[data-testid=escalation-warning]"), ("/library/matrices/platform", "textarea"),
+            (room, "[data-testid=evidence-logs]") })
         {
             await page.GotoAsync(console.Address + path);
             await page.WaitForSelectorAsync(ready);
@@ -26,6 +34,10 @@ public sealed class PageTests(RunningConsole console)
             var found = (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").ToList();
             Assert.True(found.Count == 0, $"{path}: {string.Join("; ", found.Select(v => $"{v.Id}: {v.Help} at {string.Join(", ", v.Nodes.Take(3).Select(n => n.Html))}"))}");
         }
+        await page.ClickAsync("[data-testid=resolve]");
+        await page.ClickAsync(".dialog [data-testid=confirm]");
+        await page.ClickAsync("button:has-text('Close'):not([aria-label])");
+        await page.WaitForSelectorAsync(".pill:has-text('closed')");
         Assert.Empty(console.PageErrors);
     }
 

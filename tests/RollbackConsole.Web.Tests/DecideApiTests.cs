@@ -49,6 +49,9 @@ public sealed class DecideApiTests(TestCluster cluster)
         // Somebody who imports it by hand wants it in force.
         await console.Services.GetRequiredService<Setup.LibraryImport>().Import(Path.Combine(Root, "deploy/library"), SystemActor.Library, Domain.Library.Arrival.Put, default);
         Assert.Equal(3, (await (await admin.GetAsync("library/matrices/platform")).Json()).GetProperty("version").GetInt32());
+        // Two editors: the one who saved on an old version is told, and overwrites nothing.
+        var stale = new HttpRequestMessage(HttpMethod.Put, "library/matrices/platform") { Content = Yaml(yaml), Headers = { { "If-Match", "\"sha256:old\"" } } };
+        Assert.Contains("since you opened it", (await (await admin.SendAsync(stale)).Json(HttpStatusCode.Conflict)).Text("detail"), StringComparison.Ordinal);
         var gap = await (await admin.PostAsync("library/matrices/validate", Yaml(yaml.Replace("to: 0.20 }", "to: 0.15 }", StringComparison.Ordinal)))).Json();
         Assert.True(gap.GetProperty("valid").GetBoolean());
         Assert.Contains("nothing is said", gap.GetProperty("warnings")[0].Text("message"), StringComparison.Ordinal);

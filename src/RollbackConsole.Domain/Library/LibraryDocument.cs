@@ -21,8 +21,11 @@ public static class DocumentHistory
         ? state.With(added.Version, added.Digest)
         : throw new InvalidOperationException($"{e.GetType().Name} does not belong to a library document.");
 
-    public static Decision Add(VersionHistory state, LibraryKind kind, string name, string title, string digest, string source, Arrival arrival, Person by, DateTimeOffset at) =>
-        state.Takes(digest, arrival)
+    /// <param name="basedOn">The digest that the change was made on; null overwrites whatever is in force.</param>
+    public static Decision Add(VersionHistory state, LibraryKind kind, string name, string title, string digest, string source, Arrival arrival, string? basedOn, Person by, DateTimeOffset at) =>
+        basedOn is not null && state.NewestDigest != basedOn
+            ? Decision.Conflict($"Somebody kept version {state.Versions} of {name} since you opened it. Open it anew and put your change in.")
+            : state.Takes(digest, arrival)
             ? Decision.Accept(new DocumentVersionAdded(kind, name, state.Versions + 1, digest, title, source, by, at))
             : Decision.Accept();
 }

@@ -130,9 +130,9 @@ public static partial class MatrixReader
             }
             if (read.Map(entry.Value, path, BoundKeys) is not { } bounds) continue;
             var condition = new Condition(signal.Name, Bound(read, bounds, "above", path, signal), Bound(read, bounds, "from", path, signal), Bound(read, bounds, "to", path, signal), Bound(read, bounds, "below", path, signal));
-            if (condition.IsFact) read.Error(bounds, path, $"Give at least one bound of {string.Join(", ", BoundKeys)}.");
-            else if (new Band(condition).Empty) read.Error(bounds, path, "No figure can lie within these bounds.");
-            when.Add(condition);
+            if (bounds.Entries.Count == 0) read.Error(bounds, path, $"Give at least one bound of {string.Join(", ", BoundKeys)}.");
+            else if (!condition.IsFact && new Band(condition).Empty) read.Error(bounds, path, "No figure can lie within these bounds.");
+            if (!condition.IsFact) when.Add(condition);
         }
         return when;
     }

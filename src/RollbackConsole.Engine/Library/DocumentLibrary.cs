@@ -37,8 +37,9 @@ public sealed class DocumentLibrary(EventJournal journal, LibraryRows rows, Time
 
     /// <summary>Keeps a version.</summary>
     /// <param name="name">The name it is meant for; null takes the document's own.</param>
+    /// <param name="basedOn">The digest that the change was made on, so that two editors cannot overwrite each other unseen.</param>
     /// <exception cref="InvalidDocumentException">The document has errors, or contradicts the others; nothing was kept.</exception>
-    public async Task<KeptDocument> Put(Actor actor, LibraryKind kind, string? name, string yaml, Arrival arrival, CancellationToken ct)
+    public async Task<KeptDocument> Put(Actor actor, LibraryKind kind, string? name, string yaml, Arrival arrival, CancellationToken ct, string? basedOn = null)
     {
         actor.Require(Permission.EditLibrary);
         var reading = Read(kind, yaml);
@@ -47,7 +48,7 @@ public sealed class DocumentLibrary(EventJournal journal, LibraryRows rows, Time
         await CheckAgainstOthers(kind, reading, ct);
         var now = time.GetUtcNow();
         var history = await journal.Execute(Streams.Library, Id(kind, reading.Name!),
-            s => DocumentHistory.Add(s, kind, reading.Name!, reading.Title!, reading.Digest!, yaml, arrival, actor.Person, now), actor.Person, now, ct);
+            s => DocumentHistory.Add(s, kind, reading.Name!, reading.Title!, reading.Digest!, yaml, arrival, basedOn, actor.Person, now), actor.Person, now, ct);
         await _turn.WaitAsync(ct);
         _shelves.Remove(kind);
         _turn.Release();

@@ -5,8 +5,8 @@ using RollbackConsole.Store.Signals;
 
 namespace RollbackConsole.Engine.Signals;
 
-/// <summary>Removes readings that no chart shows any more.</summary>
-public sealed class PointRetention(MetricPoints points, TimeProvider time, ILogger<PointRetention> log) : BackgroundService
+/// <summary>Removes readings and ended alerts that no page shows any more.</summary>
+public sealed class PointRetention(MetricPoints points, AlertRows alerts, TimeProvider time, ILogger<PointRetention> log) : BackgroundService
 {
     /// <summary>Long enough for the report of any incident; the report keeps its own figures after that.</summary>
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
@@ -21,6 +21,7 @@ public sealed class PointRetention(MetricPoints points, TimeProvider time, ILogg
                 try
                 {
                     await points.Trim(time.GetUtcNow() - Kept, stoppingToken);
+                    await alerts.Trim(time.GetUtcNow() - Kept, stoppingToken);
                 }
                 catch (NpgsqlException e)
                 {

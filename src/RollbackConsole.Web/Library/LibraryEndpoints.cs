@@ -21,7 +21,7 @@ public static class LibraryEndpoints
             new Page<object>([.. (await rows.Newest(Kind(kind), ct)).Select(r => new { r.Name, r.Version, r.Digest, r.Title, r.AddedBy, r.AddedAt })], null));
         library.MapGet("/{name}", One);
         library.MapPut("/{name}", async (string kind, string name, HttpContext context, DocumentLibrary desk, CancellationToken ct) =>
-            await desk.Put(context.User.ToActor(), Kind(kind), name, await YamlBody.Read(context, ct), Arrival.Put, ct));
+            await desk.Put(context.User.ToActor(), Kind(kind), name, await YamlBody.Read(context, ct), Arrival.Put, ct, context.Request.Headers.IfMatch.ToString() is { Length: > 0 } match ? match.Trim('"') : null));
         library.MapPost("/validate", async (string kind, HttpContext context, DocumentLibrary desk, CancellationToken ct) =>
         {
             context.User.ToActor().Require(Permission.See);
