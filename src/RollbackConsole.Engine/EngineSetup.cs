@@ -21,7 +21,7 @@ public static class EngineSetup
     public static IServiceCollection AddEngine(this IServiceCollection services)
     {
         services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>()
-            .AddSingleton<FiringNow>().AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
+            .AddSingleton<FiringNow>().AddSingleton<BoardDetails>().AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
         services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunControl>()
             .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<StepRunner>().AddSingleton<RunExecutor>();
         return services;

@@ -142,7 +142,7 @@ public sealed class DecideApiTests(TestCluster cluster)
         Assert.Equal("critical", shop.Text("severity"));
         Assert.Equal("immediate", (await (await viewer.GetAsync($"incidents/{shop.Text("id")}/alerts")).Json()).GetProperty("items")[0].GetProperty("alert").Text("action"));
 
-        foreach (var bad in new[] { "", "[]", "{}", "{\"version\":\"3\",\"alerts\":[]}", "{\"version\":\"4\"}", "{\"version\":\"4\",\"alerts\":[{\"labels\":[]}]}", "{\"version\":\"4\",\"alerts\":[{\"startsAt\":\"yesterday\"}]}", "{\"version\":\"4\",\"alerts\":[{\"labels\":{\"service\":\"\\ud800\"}}]}", new string('[', 5000) })
+        foreach (var bad in new[] { "", "[]", "{}", "{\"version\":\"3\",\"alerts\":[]}", "{\"version\":\"4\"}", "{\"version\":\"4\",\"alerts\":[null]}", "{\"version\":\"4\",\"alerts\":[{\"labels\":{\"a\":null},\"commonLabels\":null}],\"commonLabels\":5}", "{\"version\":\"4\",\"alerts\":[{\"labels\":[]}]}", "{\"version\":\"4\",\"alerts\":[{\"startsAt\":\"yesterday\"}]}", "{\"version\":\"4\",\"alerts\":[{\"labels\":{\"service\":\"\\ud800\"}}]}", new string('[', 5000) })
             Assert.Equal(HttpStatusCode.BadRequest, (await monitoring.PostAsync(at, Json(bad))).StatusCode);
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await monitoring.PostAsync(at, Json("{\"version\":\"4\",\"alerts\":[]," + new string(' ', 1_200_000) + "\"x\":1}"))).StatusCode);
         Assert.Equal(HttpStatusCode.Accepted, (await monitoring.PostAsync(at, Json(Notification("firing", ("Zero\\u0000", "zero\\u0000", "high"))))).StatusCode);

@@ -40,13 +40,17 @@ public sealed class DecideComponentTests : BunitContext
         Assert.Equal(("# keep me\n" + PlatformYaml).Replace("to: 0.30", "to: 0.25", StringComparison.Ordinal), edit.Yaml);
         Assert.Contains("from 25 % to 30 %", Assert.Single(edit.Findings).Message, StringComparison.Ordinal);
         edit.Set("error-rate-above-30", "errorRate", "above", "0.3 }, outage: true # {");
-        Assert.Contains("no number", Assert.Single(edit.Errors).Message, StringComparison.Ordinal);
+        Assert.False(edit.Clean);
+        Assert.Equal("0.3 }, outage: true # {", edit.Rejected[("error-rate-above-30", "errorRate", "above")]);
         Assert.DoesNotContain("outage: true #", edit.Yaml, StringComparison.Ordinal);
         edit.Set("error-rate-above-30", "errorRate", "above", "25");
         Assert.Contains("fraction", Assert.Single(edit.Errors).Message, StringComparison.Ordinal);
         edit.Set("error-rate-above-30", "errorRate", "above", "0.25");
-        Assert.Empty(edit.Errors);
+        Assert.True(edit.Clean);
         Assert.Empty(edit.Findings);
+        var quoted = MatrixEdit.Of(PlatformYaml.Replace("above: 0.30", "above: \"0.30\"", StringComparison.Ordinal));
+        quoted.Set("error-rate-above-30", "errorRate", "above", "0.2");
+        Assert.Contains("above: \"0.2\"", quoted.Yaml, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ const find = (name, key) => [...document.querySelectorAll(`[${name}="${CSS.escap
 
 document.addEventListener("keydown", e => {
   if (e.key === "Escape" && typing(e.target)) return e.target.blur();
-  if (e.ctrlKey || e.metaKey || e.altKey || typing(e.target) || e.defaultPrevented) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || typing(e.target) || e.defaultPrevented || e.repeat) return;
   const sheet = document.getElementById("keys");
   if (sheet?.open || document.querySelector(".rz-dialog")) return;
   const led = Date.now() - leader < PATIENCE;
@@ -23,6 +23,8 @@ document.addEventListener("keydown", e => {
     link.click();
     return link.remove();
   }
+  // "g" and then something that is no place must not press what that key means alone.
+  if (led && e.key.length === 1) return;
   if (e.key === "g") { leader = Date.now(); return; }
   if (e.key === "?") { e.preventDefault(); return help(); }
   const focus = find("data-key-focus", e.key), press = find("data-key", e.key);

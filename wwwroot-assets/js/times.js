@@ -1,6 +1,8 @@
 // Times that tell themselves: <rc-time>, <rc-countdown>, <rc-elapsed>. The server renders moments; each browser says them in
 // its own zone with UTC beside it, and counts by the server's clock, so that every viewer sees the same.
-const offset = Date.parse(document.documentElement.dataset.now ?? new Date().toISOString()) - Date.now();
+// The page says when the server drew it; that is the moment when its answer began, however long the rest took to load.
+const began = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
+const offset = (Date.parse(document.documentElement.dataset.now ?? "") || began) - began;
 const now = () => Date.now() + offset;
 const two = n => String(n).padStart(2, "0");
 const clock = (d, utc) => utc

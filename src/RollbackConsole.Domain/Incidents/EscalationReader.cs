@@ -61,6 +61,7 @@ public static partial class EscalationReader
         foreach (var entry in (node as MapNode)?.Entries ?? [])
         {
             var path = "contacts." + entry.Key.Value;
+            if (!NameRule().IsMatch(entry.Key.Value)) read.Error(entry.Key, path, "A contact's name is lower-case letters, digits, '.', '_' or '-', starting with a letter.");
             if (read.Map(entry.Value, path, "title", "after", "channel", "address") is not { } map) continue;
             contacts[entry.Key.Value] = new(entry.Key.Value, read.Text(map, "title", path, required: true, longest: 100) ?? "", Wait(read, map, "after", path) ?? TimeSpan.Zero, read.Text(map, "channel", path, longest: 80), read.Text(map, "address", path, longest: 300));
         }

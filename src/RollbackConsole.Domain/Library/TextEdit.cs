@@ -7,6 +7,8 @@ public static class TextEdit
     public static string Replace(string text, ScalarNode node, string value)
     {
         var start = Offset(text, node.Line, node.Column);
+        // A quoted value begins behind its quote.
+        if (!node.Plain && start >= 0) start++;
         return start >= 0 && string.CompareOrdinal(text, start, node.Value, 0, node.Value.Length) == 0
             ? string.Concat(text.AsSpan(0, start), value, text.AsSpan(start + node.Value.Length))
             : throw new ArgumentException($"'{node.Value}' does not stand at line {node.Line}, column {node.Column}.", nameof(node));

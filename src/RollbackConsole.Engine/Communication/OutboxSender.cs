@@ -1,8 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using RollbackConsole.Domain.Incidents;
-using RollbackConsole.Domain.Journal;
 using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Store.Communication;
 using RollbackConsole.Store.Journal;
@@ -28,9 +26,10 @@ public sealed class OutboxSender(Outbox outbox, IEnumerable<IChannel> channels, 
                 {
                     while (await outbox.Claim(MostAtOnce, stoppingToken) is { Count: > 0 } claimed) await Task.WhenAll(claimed.Select(d => Deliver(d, stoppingToken)));
                 }
-                catch (Exception e) when (e is NpgsqlException or VersionConflictException or RefusedException)
+                catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    log.LogWarning("The outbox could not be worked on; its messages stay: {Reason}", e.Message);
+                    // Whatever it is: the next message must still find somebody who sends it.
+                    log.LogError(e, "The outbox could not be worked on; its messages stay");
                     await Task.Delay(TimeSpan.FromSeconds(1), time, stoppingToken);
                 }
                 await changed.Wait(stoppingToken);

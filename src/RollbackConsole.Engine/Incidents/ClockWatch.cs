@@ -1,7 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
-using RollbackConsole.Domain.Journal;
 using RollbackConsole.Engine.Signals;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
@@ -35,9 +33,9 @@ public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJ
         {
             due = await incidents.Due(time.GetUtcNow(), ct);
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            log.LogWarning("The clock could not look for what is due: {Reason}", e.Message);
+            log.LogError(e, "The clock could not look for what is due");
             return;
         }
         foreach (var id in due)
@@ -46,10 +44,10 @@ public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJ
             {
                 await desk.LetTimePass(id, await SymptomSeen(id, ct), ct);
             }
-            catch (Exception e) when (e is NpgsqlException or RefusedException or VersionConflictException)
+            catch (Exception e) when (e is not OperationCanceledException)
             {
                 // One incident's trouble must not stop the clocks of the others; it is looked at again in a second.
-                log.LogWarning("The clock of {Incident} could not be moved on: {Reason}", id, e.Message);
+                log.LogError(e, "The clock of {Incident} could not be moved on", id);
             }
         }
     }

@@ -44,9 +44,9 @@ public sealed class AlertWorker(
                 {
                     while (await Work(stoppingToken)) { }
                 }
-                catch (Exception e) when (e is NpgsqlException or VersionConflictException or RefusedException)
+                catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    log.LogWarning("Waiting alerts could not be worked on; they stay where they are: {Reason}", e.Message);
+                    log.LogError(e, "Waiting alerts could not be worked on; they stay where they are");
                     await Task.Delay(TimeSpan.FromSeconds(1), time, stoppingToken);
                     continue;
                 }

@@ -51,9 +51,9 @@ public sealed class PrometheusQueries(
                 {
                     await AskWhileMine(stoppingToken);
                 }
-                catch (NpgsqlException e)
+                catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    log.LogWarning("The queries to Prometheus wait for PostgreSQL: {Reason}", e.Message);
+                    log.LogError(e, "The queries to Prometheus broke off; they go on in a moment");
                 }
                 await Task.Delay(LookEvery, time, stoppingToken);
             }

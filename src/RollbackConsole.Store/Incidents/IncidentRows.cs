@@ -51,6 +51,16 @@ public sealed class IncidentRows(NpgsqlDataSource source)
         (await source.Command($"select {Columns} from incidents where service = $1 and environment = $2 and status = 'open' order by number desc limit 1",
             service, environment).List(Read, ct)).FirstOrDefault();
 
+    /// <summary>What is not closed, open ones first, the worst first; and how many there are.</summary>
+    public async Task<(List<IncidentRow> Rows, int All)> Board(int limit, CancellationToken ct = default)
+    {
+        var rows = await source.Command($"""
+            select {Columns}, count(*) over ()::integer from incidents where status <> 'closed'
+            order by status <> 'open', array_position(array['critical', 'high', 'medium', 'low'], severity), number desc limit $1
+            """, limit).List(r => (Row: Read(r), All: r.GetInt32(18)), ct);
+        return (rows.ConvertAll(r => r.Row), rows.Count == 0 ? 0 : rows[0].All);
+    }
+
     /// <summary>Incidents of one service, newest first.</summary>
     public Task<List<IncidentRow>> OfService(string service, int limit, CancellationToken ct = default) =>
         source.Command($"select {Columns} from incidents where service = $1 order by number desc limit $2", service, limit).List(Read, ct);

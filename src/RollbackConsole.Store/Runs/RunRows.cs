@@ -29,6 +29,9 @@ public sealed class RunRows(NpgsqlDataSource source)
     public Task<List<RunRow>> OfIncident(string incident, CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs where incident_id = $1 order by requested_at desc limit 500", incident).List(Read, ct);
 
+    public Task<List<RunRow>> OfIncidents(IReadOnlyList<string> incidents, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from runs where incident_id = any($1) order by requested_at desc limit 2000", [incidents.ToArray()]).List(Read, ct);
+
     public Task<List<RunRow>> AwaitingApproval(CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs where status = 'awaitingApproval' order by requested_at limit 500").List(Read, ct);
 

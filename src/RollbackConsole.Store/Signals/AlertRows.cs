@@ -106,8 +106,8 @@ public sealed class AlertRows(NpgsqlDataSource source)
         (await source.Command($"select {Columns} from alerts where service = $1 and environment = $2 and fingerprint = $3", service, environment, fingerprint).List(Read, ct)).FirstOrDefault();
 
     /// <summary>Firing ones first.</summary>
-    public Task<List<AlertRow>> OfIncident(string incident, int limit = 200, CancellationToken ct = default) =>
-        source.Command($"select {Columns} from alerts where incident_id = $1 order by firing desc, starts_at desc limit $2", incident, limit).List(Read, ct);
+    public Task<List<AlertRow>> OfIncident(string incident, int limit = 200, int offset = 0, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from alerts where incident_id = $1 order by firing desc, starts_at desc, fingerprint limit $2 offset $3", incident, limit, offset).List(Read, ct);
 
     public async Task<bool> AnyFiring(string incident, CancellationToken ct)
     {

@@ -26,13 +26,13 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Event
 
     /// <summary>Somebody by name, who must be able to do what the task needs.</summary>
     /// <exception cref="RefusedException">There is no such account, or it lacks the role.</exception>
-    public async Task<Person> Person(string name, Permission needs, CancellationToken ct = default)
+    public async Task<Person> Person(string name, Permission needs, string field, CancellationToken ct = default)
     {
         ct.ThrowIfCancellationRequested();
-        var account = await users.FindByNameAsync(name) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{name}'.", "to");
+        var account = await users.FindByNameAsync(name) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{name}'.", field);
         return account.Roles.Any(r => Domain.Access.Access.Allows(r, needs))
             ? new Person(account.Id, account.UserName!)
-            : throw new RefusedException(RefusalKind.Invalid, $"{name} has none of the roles {string.Join(", ", Domain.Access.Access.RolesFor(needs))}.", "to");
+            : throw new RefusedException(RefusalKind.Invalid, $"{name} has none of the roles {string.Join(", ", Domain.Access.Access.RolesFor(needs))}.", field);
     }
 
     /// <summary>The accounts that may do something, by name.</summary>

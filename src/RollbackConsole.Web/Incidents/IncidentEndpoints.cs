@@ -60,20 +60,24 @@ public static class IncidentEndpoints
         incidents.MapGet("/{id}/timeline", TimelineOf);
         incidents.MapGet("/{id}/proposal", async (string id, ClaimsPrincipal user, IncidentDesk desk, ProposalDesk proposals, CancellationToken ct) =>
             await proposals.For(user.ToActor(), await desk.Get(user.ToActor(), id, ct), ct));
-        incidents.MapGet("/{id}/alerts", async (string id, ClaimsPrincipal user, IncidentDesk desk, AlertRows alerts, CancellationToken ct) =>
+        incidents.MapGet("/{id}/alerts", async (string id, ClaimsPrincipal user, IncidentDesk desk, AlertRows alerts, CancellationToken ct, string? after = null, int? limit = null) =>
         {
             await desk.Get(user.ToActor(), id, ct);
-            return new Page<AlertRow>(await alerts.OfIncident(id, Page<int>.MostLimit, ct), null);
+            var (from, take) = (Paging.Offset(after), Paging.Limit(limit));
+            var rows = await alerts.OfIncident(id, take, from, ct);
+            return new Page<AlertRow>(rows, rows.Count == take ? $"{from + take}" : null);
         });
-        incidents.MapGet("/{id}/deliveries", async (string id, ClaimsPrincipal user, IncidentDesk desk, Outbox outbox, CancellationToken ct) =>
+        incidents.MapGet("/{id}/deliveries", async (string id, ClaimsPrincipal user, IncidentDesk desk, Outbox outbox, CancellationToken ct, string? after = null, int? limit = null) =>
         {
             await desk.Get(user.ToActor(), id, ct);
-            return new Page<object>([.. (await outbox.OfIncident(id, ct)).Select(d => new { d.Id, d.Contact, d.Channel, d.Status, d.Attempts, d.LastError, d.CreatedAt, d.FinishedAt })], null);
+            var (from, take) = (Paging.Offset(after), Paging.Limit(limit));
+            var rows = (await outbox.OfIncident(id, take, from, ct)).ConvertAll(d => new { d.Id, d.Contact, d.Channel, d.Status, d.Attempts, d.LastError, d.CreatedAt, d.FinishedAt });
+            return new Page<object>([.. rows], rows.Count == take ? $"{from + take}" : null);
         });
         incidents.MapPost("/{id}/commander", async (string id, CommanderBody? body, ClaimsPrincipal user, IncidentDesk desk, Accounts accounts, CancellationToken ct) => IncidentAnswer.Of(
-            body?.To is { } to ? await desk.HandOver(user.ToActor(), id, await accounts.Person(to, Permission.Command, ct), ct) : await desk.TakeCommand(user.ToActor(), id, ct)));
+            body?.To is { } to ? await desk.HandOver(user.ToActor(), id, await accounts.Person(to, Permission.Command, "to", ct), ct) : await desk.TakeCommand(user.ToActor(), id, ct)));
         incidents.MapPost("/{id}/roles", async (string id, RoleBody body, ClaimsPrincipal user, IncidentDesk desk, Accounts accounts, CancellationToken ct) => IncidentAnswer.Of(await desk.Assign(
-            user.ToActor(), id, body.Role ?? throw Missing("role"), body.Holder switch { null => user.ToActor().Person, "" => null, var name => await accounts.Person(name, Permission.Respond, ct) }, ct)));
+            user.ToActor(), id, body.Role ?? throw Missing("role"), body.Holder switch { null => user.ToActor().Person, "" => null, var name => await accounts.Person(name, Permission.Respond, "holder", ct) }, ct)));
         incidents.MapPost("/{id}/severity", async (string id, SeverityBody body, ClaimsPrincipal user, IncidentDesk desk, CancellationToken ct) =>
             IncidentAnswer.Of(await desk.Reclassify(user.ToActor(), id, SignalBody.Read(body.Signals), body.Severity, body.Reason, ct)));
         incidents.MapPost("/{id}/decision", async (string id, DecisionBody body, ClaimsPrincipal user, IncidentDesk desk, CancellationToken ct) =>

@@ -15,13 +15,13 @@ public static class LibraryEndpoints
 {
     public static void MapLibrary(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/catalog", async (CatalogDesk catalog, CancellationToken ct) => new Page<Domain.Catalog.CatalogEntity>(await catalog.All(ct), null)).RequireAuthorization(nameof(Permission.See));
+        api.MapGet("/catalog", async (CatalogDesk catalog, CancellationToken ct, string? after = null, int? limit = null) => Paging.Of(await catalog.All(ct), e => e.Reference, after, limit)).RequireAuthorization(nameof(Permission.See));
         var library = api.MapGroup("/library/{kind}").RequireAuthorization(nameof(Permission.See));
-        library.MapGet("", async (string kind, LibraryRows rows, CancellationToken ct) =>
-            new Page<object>([.. (await rows.Newest(Kind(kind), ct)).Select(r => new { r.Name, r.Version, r.Digest, r.Title, r.AddedBy, r.AddedAt })], null));
+        library.MapGet("", async (string kind, LibraryRows rows, CancellationToken ct, string? after = null, int? limit = null) =>
+            Paging.Of((await rows.Newest(Kind(kind), ct)).Select(r => new { r.Name, r.Version, r.Digest, r.Title, r.AddedBy, r.AddedAt }), r => r.Name, after, limit));
         library.MapGet("/{name}", One);
         library.MapPut("/{name}", async (string kind, string name, HttpContext context, DocumentLibrary desk, CancellationToken ct) =>
-            await desk.Put(context.User.ToActor(), Kind(kind), name, await YamlBody.Read(context, ct), Arrival.Put, ct, context.Request.Headers.IfMatch.ToString() is { Length: > 0 } match ? match.Trim('"') : null));
+            await desk.Put(context.User.ToActor(), Kind(kind), name, await YamlBody.Read(context, ct), Arrival.Put, ct, context.Request.Headers.IfMatch.ToString() is { Length: > 1 } match ? match.Trim('"') : null));
         library.MapPost("/validate", async (string kind, HttpContext context, DocumentLibrary desk, CancellationToken ct) =>
         {
             context.User.ToActor().Require(Permission.See);

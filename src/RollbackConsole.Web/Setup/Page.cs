@@ -15,6 +15,20 @@ public sealed record Page<T>(IReadOnlyList<T> Items, string? Next)
 
 public static class Paging
 {
+    /// <summary>A page of what is in memory anyway, after a key.</summary>
+    /// <exception cref="RefusedException">The limit is not from 1 to 500.</exception>
+    public static Page<T> Of<T>(IEnumerable<T> all, Func<T, string> key, string? after, int? limit)
+    {
+        var take = Limit(limit);
+        var rows = all.OrderBy(key, StringComparer.Ordinal).Where(r => after is null || string.CompareOrdinal(key(r), after) > 0).Take(take + 1).ToList();
+        return rows.Count <= take ? new(rows, null) : new(rows[..take], key(rows[take - 1]));
+    }
+
+    /// <summary>Where a list that is cut by count goes on; <c>after</c> is what the page before gave as next.</summary>
+    /// <exception cref="RefusedException">It is something else.</exception>
+    public static int Offset(string? after) => after is null ? 0 : int.TryParse(after, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var n)
+        ? n : throw new RefusedException(RefusalKind.Invalid, "after must be what the page before gave as next.", "after");
+
     /// <exception cref="RefusedException">The limit is not from 1 to 500.</exception>
     public static int Limit(int? given, int most = Page<int>.MostLimit) => given switch
     {

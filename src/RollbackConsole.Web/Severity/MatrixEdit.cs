@@ -8,6 +8,8 @@ namespace RollbackConsole.Web.Severity;
 /// <summary>A matrix whose thresholds are being changed: the text stays as its author wrote it, comments included, only the figures change.</summary>
 public sealed class MatrixEdit
 {
+    private readonly Dictionary<(string, string, string), string> _rejected = [];
+
     private MatrixEdit(string yaml) => Yaml = yaml;
 
     public string Yaml { get; private set; }
@@ -15,6 +17,12 @@ public sealed class MatrixEdit
     public Matrix? Matrix { get; private set; }
 
     public IReadOnlyList<DocumentError> Errors { get; private set; } = [];
+
+    /// <summary>What was typed and is no figure, by rule, signal and bound: it stays on the screen until it is mended.</summary>
+    public IReadOnlyDictionary<(string Rule, string Signal, string Bound), string> Rejected => _rejected;
+
+    /// <summary>Nothing on the screen differs from what would be kept.</summary>
+    public bool Clean => Errors.Count == 0 && _rejected.Count == 0;
 
     public IReadOnlyList<BandFinding> Findings { get; private set; } = [];
 
@@ -25,7 +33,7 @@ public sealed class MatrixEdit
         return edit;
     }
 
-    /// <summary>Puts a figure in the place of a bound. Text that is no figure becomes an error at that place, as in a file.</summary>
+    /// <summary>Puts a figure in the place of a bound. Text that is no figure changes nothing and is kept aside until it is mended.</summary>
     public void Set(string rule, string signal, string bound, string value)
     {
         if (Bound(rule, signal, bound) is not { } node) return;
@@ -33,9 +41,10 @@ public sealed class MatrixEdit
         // Nothing but a number may be written into the document.
         if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _))
         {
-            Errors = [new(node.Line, node.Column, $"{rule}.{signal}.{bound}", $"'{value}' is no number.")];
+            _rejected[(rule, signal, bound)] = value;
             return;
         }
+        _rejected.Remove((rule, signal, bound));
         Yaml = TextEdit.Replace(Yaml, node, text);
         Read();
     }

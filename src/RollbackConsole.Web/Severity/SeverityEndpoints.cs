@@ -33,7 +33,7 @@ public static class SeverityEndpoints
     {
         api.MapPost("/severity/evaluate", (EvaluateBody body, SeverityDesk desk, CancellationToken ct) => desk.Evaluate(SignalBody.Read(body.Signals), body.Matrix, body.Service, ct))
             .RequireAuthorization(nameof(Permission.See)).WithSummary("Severity, action and time to decide for a set of signals, with the rules that fired.");
-        api.MapGet("/matrices", async (SeverityDesk desk, CancellationToken ct) => new Setup.Page<Matrix>(await desk.Matrices(ct), null)).RequireAuthorization(nameof(Permission.See));
+        api.MapGet("/matrices", async (SeverityDesk desk, CancellationToken ct, string? after = null, int? limit = null) => Setup.Paging.Of(await desk.Matrices(ct), m => m.Name, after, limit)).RequireAuthorization(nameof(Permission.See));
         api.MapGet("/matrices/{name}", async (string name, SeverityDesk desk, CancellationToken ct) =>
         {
             var matrix = (await desk.Matrices(ct)).FirstOrDefault(m => m.Name == name) ?? throw new RefusedException(RefusalKind.NotFound, $"There is no matrix '{name}'.");

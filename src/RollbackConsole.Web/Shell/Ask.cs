@@ -8,6 +8,8 @@ namespace RollbackConsole.Web.Shell;
 /// <summary>Asks before something happens, and says when it was refused. The one place that knows the dialog and notification library.</summary>
 public sealed class Ask(DialogService dialogs, NotificationService notes, ILogger<Ask> log)
 {
+    private bool _asking;
+
     /// <summary>Runs a command; a refusal is shown, not swallowed. True when it went through.</summary>
     public async Task<bool> Try(Func<Task> command)
     {
@@ -40,17 +42,32 @@ public sealed class Ask(DialogService dialogs, NotificationService notes, ILogge
 
     /// <summary>A confirmation that names target and consequence, and takes a reason; null when the person thought again.</summary>
     public async Task<string?> Reason(string title, string consequence, string button, bool danger = false, bool required = true) =>
-        await dialogs.OpenAsync<ReasonDialog>(title, new Dictionary<string, object?>(StringComparer.Ordinal)
+        await One<ReasonDialog>(title, new Dictionary<string, object?>(StringComparer.Ordinal)
         {
             [nameof(ReasonDialog.Consequence)] = consequence,
             [nameof(ReasonDialog.Button)] = button,
             [nameof(ReasonDialog.Danger)] = danger,
             [nameof(ReasonDialog.Required)] = required,
-        }, Options) as string;
+        }) as string;
 
     /// <summary>Opens a form; whatever it closes with is the answer.</summary>
     public async Task<object?> Open<TForm>(string title, Dictionary<string, object?> parameters) where TForm : Microsoft.AspNetCore.Components.ComponentBase =>
-        await dialogs.OpenAsync<TForm>(title, parameters, Options);
+        await One<TForm>(title, parameters);
+
+    /// <summary>One dialog at a time: a button that is pressed twice on a slow line asks once.</summary>
+    private async Task<object?> One<TForm>(string title, Dictionary<string, object?> parameters) where TForm : Microsoft.AspNetCore.Components.ComponentBase
+    {
+        if (_asking) return null;
+        _asking = true;
+        try
+        {
+            return await dialogs.OpenAsync<TForm>(title, parameters, Options);
+        }
+        finally
+        {
+            _asking = false;
+        }
+    }
 
     public void Close(object? answer = null) => dialogs.Close(answer);
 

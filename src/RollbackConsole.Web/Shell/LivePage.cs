@@ -60,12 +60,12 @@ public abstract class LivePage : ComponentBase, IDisposable
                 await changed.Wait(_left.Token);
                 // The first of a burst is shown at once; the rest of it becomes one look.
                 if (Settle - Stopwatch.GetElapsedTime(last) is var wait && wait > TimeSpan.Zero) await Task.Delay(wait, _left.Token);
-                last = Stopwatch.GetTimestamp();
                 await InvokeAsync(async () =>
                 {
                     await look();
                     StateHasChanged();
                 });
+                last = Stopwatch.GetTimestamp();
             }
             catch (OperationCanceledException)
             {

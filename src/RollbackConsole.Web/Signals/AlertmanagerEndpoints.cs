@@ -12,7 +12,7 @@ namespace RollbackConsole.Web.Signals;
 /// <summary>Alertmanager's webhook, version 4, as it is sent.</summary>
 public static class AlertmanagerEndpoints
 {
-    public sealed record Notification(string? Version, IReadOnlyList<SentAlert>? Alerts, int? TruncatedAlerts, Dictionary<string, string>? CommonLabels, Dictionary<string, string>? CommonAnnotations);
+    public sealed record Notification(string? Version, IReadOnlyList<SentAlert?>? Alerts, int? TruncatedAlerts, Dictionary<string, string>? CommonLabels, Dictionary<string, string>? CommonAnnotations);
 
     public sealed record SentAlert(string? Status, Dictionary<string, string>? Labels, Dictionary<string, string>? Annotations, DateTimeOffset? StartsAt, DateTimeOffset? EndsAt, string? Fingerprint);
 
@@ -29,7 +29,7 @@ public static class AlertmanagerEndpoints
     {
         if (body.Version != "4") throw new RefusedException(RefusalKind.Invalid, "This is no Alertmanager webhook of version 4: 'version' must be \"4\".", "version");
         var now = time.GetUtcNow();
-        var alerts = (body.Alerts ?? throw new RefusedException(RefusalKind.Invalid, "'alerts' is missing.", "alerts")).Select(a => AlertLabels.Read(
+        var alerts = (body.Alerts ?? throw new RefusedException(RefusalKind.Invalid, "'alerts' is missing.", "alerts")).Select(a => a ?? throw new RefusedException(RefusalKind.Invalid, "An alert is empty.", "alerts")).Select(a => AlertLabels.Read(
             Both(body.CommonLabels, a.Labels), Both(body.CommonAnnotations, a.Annotations), a.Status != "resolved", Moment(a.StartsAt), Moment(a.EndsAt), a.Fingerprint, now)).ToList();
         var beyond = await intake.Take(user.ToActor(), alerts, ct);
         return Results.Json(new Receipt(alerts.Count, beyond), DomainJson.Options, statusCode: 202);
