@@ -37,7 +37,7 @@ internal static class AnIncident
         return decision.Refusal!;
     }
 
-    public static IReadOnlyList<IEvent> Pass(this Incident incident, double minutes, bool symptom = false) => IncidentDecider.Decide(incident, new LetTimePass(symptom, Noon.AddMinutes(minutes))).Events;
+    public static IReadOnlyList<IEvent> Pass(this Incident incident, double minutes, bool symptom = false) => IncidentDecider.Decide(incident, new LetTimePass(symptom, new HashSet<string>(StringComparer.Ordinal), Noon.AddMinutes(minutes))).Events;
 
     public static Alert Alert(string fingerprint, bool firing = true, double startsAt = 0, Level severity = Level.High) =>
         new(fingerprint, "HighErrorRate", "shop", "production", severity, TriggerAction.Immediate, firing, Noon.AddMinutes(startsAt), firing ? null : Noon.AddMinutes(startsAt + 1), "Requests fail", null);

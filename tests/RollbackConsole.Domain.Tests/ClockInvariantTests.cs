@@ -60,7 +60,7 @@ public sealed class ClockInvariantTests
             }
             if (command is not LetTimePass) continue;
             // Time that passed is over: nothing more is due at this moment, and what is due next lies ahead.
-            Assert.Empty(IncidentDecider.Decide(after, new LetTimePass(false, now)).Events);
+            Assert.Empty(IncidentDecider.Decide(after, new LetTimePass(false, new HashSet<string>(StringComparer.Ordinal), now)).Events);
             Assert.True(after.NextDue is null || after.NextDue > now, "A clock stands still.");
             // And nothing came that had not been announced.
             if (events.Count > 0) Assert.True(before.NextDue <= now, "Something happened before it was due.");
@@ -99,7 +99,7 @@ public sealed class ClockInvariantTests
                 6 => new MarkSymptomGone("gone", Somebody, now),
                 7 => new LinkRun("r", "p", pick / 16 % 2 == 0 ? "requested" : "finished", "s", Somebody, now),
                 8 => new AssignCommander(pick / 16 % 2 == 0 ? Somebody : ARun.Commander.Person, Somebody, now),
-                _ => new LetTimePass(pick / 32 % 2 == 0, now + step),
+                _ => new LetTimePass(pick / 32 % 2 == 0, new HashSet<string>(StringComparer.Ordinal) { $"a{pick / 64 % 3}" }, now + step),
             };
         }
     }

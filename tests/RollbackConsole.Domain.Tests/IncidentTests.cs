@@ -159,6 +159,81 @@ public sealed class IncidentTests
     }
 
     [Fact]
+    public void A_flapping_alert_is_told_again_once_it_is_steady()
+    {
+        var incident = Declared();
+        for (var n = 0; n < 3; n++) Told(ref incident, [Alert("a", startsAt: n)], n);
+        Assert.True(incident.Alerts["a"].Flapping);
+        Assert.Empty(Told(ref incident, [Alert("a", firing: false, startsAt: 2)], 3));
+        Assert.Equal(Noon.AddMinutes(12), incident.Do(new DecideIncident(Choice.FixForward, "r", null, Somebody, Noon)).NextDue);
+        var steady = Assert.IsType<AlertSteady>(incident.Pass(12).Single());
+        Assert.False(steady.Firing);
+        incident = Incident.Apply(incident, steady);
+        Assert.Equal((false, false), (incident.Alerts["a"].Flapping, incident.Alerts["a"].Alert.Firing));
+        Assert.Equal(["fired"], Told(ref incident, [Alert("a", startsAt: 20)], 20));
+    }
+
+    [Fact]
+    public void A_sender_whose_clock_is_wrong_does_not_fire_with_every_repeat()
+    {
+        var incident = Declared();
+        Assert.Equal(["fired"], Told(ref incident, [Alert("a") with { StartAssumed = true }]));
+        Assert.Empty(Told(ref incident, [Alert("a", startsAt: 5) with { StartAssumed = true }], 5));
+        Assert.Equal(["resolved"], Told(ref incident, [Alert("a", firing: false, startsAt: 6) with { StartAssumed = true }], 6));
+    }
+
+    [Fact]
+    public void A_person_s_milder_word_stands_until_monitoring_says_something_worse()
+    {
+        var incident = Incident.None.Do(new DeclareIncident("i", 1, "T", "shop", "production", null, At(Level.High), null, Person.Console, Noon));
+        var milder = incident.Do(new Reclassify(null, At(Level.Medium), "Only a test tenant", Somebody, Noon.AddMinutes(1))).Do(new DecideIncident(Choice.FixForward, "r", null, Somebody, Noon.AddMinutes(2)));
+        Assert.Empty(IncidentDecider.Decide(milder, new Raise(null, At(Level.High), "again", Person.Console, Noon.AddMinutes(3))).Events);
+        Assert.Equal(Level.Critical, milder.Do(new Raise(null, At(Level.Critical), "worse", Person.Console, Noon.AddMinutes(3))).Severity);
+        Assert.Equal(Level.High, Declared(Level.Low).Do(new Raise(null, At(Level.High), "worse", Person.Console, Noon.AddMinutes(3))).Severity);
+    }
+
+    [Fact]
+    public void A_raise_keeps_the_rules_and_the_level_that_waits()
+    {
+        var leak = new FiredRule("registry-symptoms", "memory-leak", "Memory leaks", Level.High, RollbackLevel: 1, Then: new NextLevel(2, TimeSpan.FromMinutes(10)));
+        var raised = Declared(Level.High, null, leak).Do(new Raise(null, At(Level.Critical, new FiredRule("alerts", "Down", "down", Level.Critical)), "worse", Person.Console, Noon.AddMinutes(5)));
+        Assert.Equal((1, 2, Noon.AddMinutes(10)), (raised.RollbackLevel, raised.ThenLevel, raised.ThenAt));
+        Assert.Equal(["Down", "memory-leak"], raised.Rules.Select(r => r.Rule));
+        Assert.Equal(2, raised.Pass(10, symptom: true).OfType<LevelMoved>().Single().To);
+    }
+
+    [Fact]
+    public void An_overdue_call_never_ends_at_a_level_that_reaches_nobody()
+    {
+        var incident = Declared(Level.Low, Calls);
+        incident = incident.Pass(30).Aggregate(incident, Incident.Apply);
+        Assert.Equal(3, incident.LevelReached);
+        Assert.Equal([(3, ""), (2, "lead")], Called(incident.Pass(60)).Take(2));
+    }
+
+    [Fact]
+    public void A_rejected_run_opens_the_decision_again_and_the_console_s_own_request_never_closes_it()
+    {
+        var automatic = Declared(Level.High, Calls).Do(new LinkRun("r", "p", "requested", "s", Person.Console, Noon.AddMinutes(1)));
+        Assert.True(automatic.ClockRuns);
+        Assert.Null(automatic.Acknowledged);
+        var asked = automatic.Do(new LinkRun("r2", "p", "requested", "s", Somebody, Noon.AddMinutes(2)));
+        Assert.Equal((false, Somebody), (asked.ClockRuns, asked.Acknowledged!.By));
+        var rejected = asked.Do(new LinkRun("r2", "p", "rejected", "s", Somebody, Noon.AddMinutes(4)));
+        Assert.Equal((true, Noon.AddMinutes(19)), (rejected.ClockRuns, rejected.DecideBy));
+        // A decision that was taken in words stands, whatever happens to one plan.
+        var said = asked.Do(new DecideIncident(Choice.FixForward, "r", null, Somebody, Noon.AddMinutes(3)));
+        Assert.False(said.Do(new LinkRun("r2", "p", "rejected", "s", Somebody, Noon.AddMinutes(4))).ClockRuns);
+    }
+
+    [Fact]
+    public void A_hold_without_a_length_takes_the_severity_s_own_time()
+    {
+        var held = Declared().Do(new DecideIncident(Choice.Hold, "r", TimeSpan.FromMinutes(1), Somebody, Noon)).Do(new DecideIncident(Choice.Hold, "r", null, Somebody, Noon.AddMinutes(1)));
+        Assert.Equal(Noon.AddMinutes(16), held.DecideBy);
+    }
+
+    [Fact]
     public void Roles_pins_and_items_say_what_they_refuse()
     {
         var incident = Declared(Level.High, Calls);

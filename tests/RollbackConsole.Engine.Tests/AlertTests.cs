@@ -162,6 +162,45 @@ public sealed class AlertTests(TestCluster cluster)
         Assert.Equal([1, 2], events.OfType<IncidentEscalated>().Select(e => e.Level).Distinct());
     }
 
+    [Fact]
+    public async Task A_hostile_alert_costs_itself_and_no_other()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        // Cut in the middle of a character, the title could not be stored; half a character from a sender cannot be stored at all.
+        await Send(node, Alert("long", Now) with { Service = "long", Summary = new string('x', 198) + "\ud83d\ude00" + new string('y', 50) });
+        await Assert.ThrowsAnyAsync<Exception>(() => Send(node, Alert("half", Now) with { Service = "half\ud83d" }));
+        await Send(node, Alert("fine", Now));
+        await Until(async () => (await node.Get<IncidentRows>().List(null, null, 10)).Count == 2);
+        Assert.Equal(["long", "shop"], (await node.Get<IncidentRows>().List(null, null, 10)).Select(i => i.Service).Order());
+        Assert.All((await node.Get<IncidentRows>().List(null, null, 10)), i => Assert.True(i.Title.Length <= IncidentDecider.LongestTitle));
+    }
+
+    [Fact]
+    public async Task Slow_senders_and_untidy_names_find_their_incident()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        var intake = node.Get<SignalIntake>();
+        string? id = null;
+        for (var n = 3; n >= 0; n--) id = await intake.Take(Node.Commander, new MetricPoint(n % 2 == 0 ? "shop " : "shop", " production", "errorRate", 0.5, null, Now.AddMinutes(-n)), default);
+        Assert.NotNull(id);
+        Assert.Single(await node.Get<IncidentRows>().List(null, null, 10));
+    }
+
+    [Fact]
+    public async Task What_ships_never_stops_a_start_whatever_the_library_says_by_then()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        var library = node.Get<DocumentLibrary>();
+        var symptoms = StandardDocuments.All().First(d => d.File.EndsWith("/registry-symptoms.yaml", StringComparison.Ordinal)).Yaml;
+        var own = symptoms.Replace("memoryLeak: { title: Memory leaks, unit: fact }", "memoryLeak: { title: Memory leaks, unit: perhour }", StringComparison.Ordinal).Replace("{ memoryLeak: true }", "{ memoryLeak: { above: 0.1 } }", StringComparison.Ordinal);
+        await library.Put(Node.Admin, LibraryKind.Matrices, null, own, Arrival.Put, default);
+        await library.Put(Node.Admin, LibraryKind.Matrices, null, "matrix: mine\ntitle: M\ntype: triggers\nsource: S\nsignals: { memoryLeak: { title: L, unit: perhour } }\nrules: []", Arrival.Put, default);
+        await StandardDocuments.Seed(library, Node.Admin, default);
+        // The shipped text is version 1; what was edited since stays in force.
+        Assert.Equal(1, (await library.Put(Node.Admin, LibraryKind.Matrices, null, symptoms, Arrival.Seed, default)).Version);
+        Assert.Equal(SignalUnit.PerHour, (await library.All<Matrix>(LibraryKind.Matrices)).Single(m => m.Name == "registry-symptoms").Signal("memoryLeak")!.Unit);
+    }
+
     [Theory]
     [InlineData("", "unassigned", "production", Level.High, "no service is named")]
     [InlineData("service=shop,severity=bogus,environment=staging", "shop", "staging", Level.High, "not known")]

@@ -90,6 +90,7 @@ public sealed class MatrixTests
     [InlineData("to: 0.30 } }", "to: 0.25 } }", "nothing is said from 25 % to 30 %")]
     [InlineData("from: 0.10, to: 0.30", "from: 0.10, to: 0.40", "overlap")]
     [InlineData("errorRate: { below: 0.10", "errorRate: { from: 0.05, below: 0.10", "nothing is said below 5 %")]
+    [InlineData("errorRate: { below: 0.10 }", "errorRate: { below: 0.50 }", "'error-rate-below-10' (low) and 'error-rate-above-30' (high) overlap")]
     public void Gaps_and_overlaps_between_bands_are_found(string before, string after, string says)
     {
         var yaml = StandardDocuments.All().First(d => d.File.EndsWith("/platform.yaml", StringComparison.Ordinal)).Yaml;

@@ -68,6 +68,7 @@ public static partial class CatalogReader
     {
         var every = read.Duration(map, "every", path, TimeSpan.FromHours(1)) ?? TimeSpan.FromSeconds(15);
         if (every < TimeSpan.FromSeconds(1)) read.Error(map["every"]!, path + ".every", "Ask once a second at the most.");
+        if (every > TimeSpan.FromMinutes(1)) read.Error(map["every"]!, path + ".every", "Ask once a minute at least: a rule that waits for several readings would never fire.");
         return every;
     }
 

@@ -54,6 +54,18 @@ public sealed record Incident
     public IReadOnlyList<FiredRule> Rules { get; init; } = [];
     public SignalSet Signals { get; init; } = SignalSet.None;
 
+    /// <summary>The worst that monitoring has said; a person's milder word stands until monitoring says something worse than this.</summary>
+    public Level? MonitoringSaid { get; init; }
+
+    /// <summary>A person set the present severity.</summary>
+    public bool ByPerson { get; init; }
+
+    /// <summary>A person saw the symptom with their own eyes: it is there until a person says that it is gone.</summary>
+    public bool SeenByPerson { get; init; }
+
+    /// <summary>The severity's own time to decide.</summary>
+    public TimeSpan DecideWithin { get; init; }
+
     /// <summary>When the clock that runs now was started: by the declaration, a new severity, or a hold.</summary>
     public DateTimeOffset ClockStartedAt { get; init; }
     public DateTimeOffset DecideBy { get; init; }
@@ -62,6 +74,9 @@ public sealed record Incident
     public DateTimeOffset? DecidedAt { get; init; }
     public IncidentDecided? Decision { get; init; }
     public DateTimeOffset? OverdueAt { get; init; }
+
+    /// <summary>The run whose request was taken for the decision; when it is rejected, the decision is open again.</summary>
+    public string? DecidingRun { get; init; }
 
     public Escalation? Escalation { get; init; }
 
@@ -106,7 +121,7 @@ public sealed record Incident
         },
         IncidentClassified c => state.Classified(c),
         IncidentDecided { Choice: Choice.Hold } d => state with { Decision = d, DecidedAt = null, ClockStartedAt = d.At, DecideBy = d.HoldUntil!.Value, OverdueAt = null },
-        IncidentDecided d => state with { Decision = d, DecidedAt = d.At },
+        IncidentDecided d => state with { Decision = d, DecidedAt = d.At, DecidingRun = null },
         DecisionOverdue o => state with { OverdueAt = o.At, Acknowledged = null },
         EscalationStarted s => state with { Escalation = s.Escalation, EscalationFrom = s.At },
         IncidentEscalated x => state.Escalated(x),
@@ -117,15 +132,18 @@ public sealed record Incident
         AlertFlapping f => state with { Alerts = state.Alerts.SetItem(f.Fingerprint, state.Alerts[f.Fingerprint] with { Flapping = true }) },
         LevelMoved m => state with { RollbackLevel = m.To, ThenLevel = null, ThenAt = null },
         LevelKept => state with { ThenLevel = null, ThenAt = null },
-        SymptomGone g => state with { SymptomGoneAt = g.At },
+        AlertSteady a => state with { Alerts = state.Alerts.SetItem(a.Fingerprint, state.Alerts[a.Fingerprint] with { Alert = state.Alerts[a.Fingerprint].Alert with { Firing = a.Firing }, Fires = 1, Since = a.At, Flapping = false, ChangedAt = a.At }) },
+        SymptomGone g => state with { SymptomGoneAt = g.At, SeenByPerson = false },
         CommanderAssigned c => state with { Commander = c.Commander },
         RoleAssigned { Holder: { } holder } r => state with { Roles = state.Roles.SetItem(r.Role, holder) },
         RoleAssigned r => state with { Roles = state.Roles.Remove(r.Role) },
         RowPinned p => state with { Pins = p.Pinned ? state.Pins.Add(p.Position) : state.Pins.Remove(p.Position) },
         ItemDone i => state with { Done = state.Done.SetItem((i.List, i.Item), i) },
-        // Whoever asks for a run has decided.
-        RunLinked { Kind: "requested" } r when state.Decision?.Choice != Choice.RollBack || state.DecidedAt is null =>
-            state with { DecidedAt = r.At, Decision = new IncidentDecided(Choice.RollBack, r.Summary, null, r.By, r.At) },
+        // Whoever asks for a run has decided; the console's own request waits for a person.
+        RunLinked { Kind: "requested" } r when r.By != Person.Console && (state.Decision?.Choice != Choice.RollBack || state.DecidedAt is null) =>
+            state with { DecidedAt = r.At, DecidingRun = r.RunId, Decision = new IncidentDecided(Choice.RollBack, r.Summary, null, r.By, r.At) },
+        RunLinked { Kind: "rejected" } r when r.RunId == state.DecidingRun =>
+            state with { DecidedAt = null, DecidingRun = null, Decision = null, OverdueAt = null, ClockStartedAt = r.At, DecideBy = r.At + state.DecideWithin },
         IncidentResolved r => state with { Status = IncidentStatus.Resolved, ResolvedAt = r.At },
         IncidentClosed => state with { Status = IncidentStatus.Closed },
         NoteAdded or RunLinked or ContactTold or ContactMissed => state,
@@ -135,6 +153,8 @@ public sealed record Incident
     private Incident Classified(IncidentClassified c)
     {
         var leveled = c.Rules.FirstOrDefault(r => r.RollbackLevel is not null);
+        // A severity without a level of its own leaves the answer that was recommended, and monitoring never goes back to an earlier one.
+        var keeps = leveled is null || (c.By == Person.Console && RollbackLevel >= leveled.RollbackLevel);
         // Monitoring that finds it even worse does not take back the decision to roll back; a person's new severity does.
         var stands = c.By == Person.Console && DecidedAt is not null && Decision?.Choice == Choice.RollBack;
         return this with
@@ -142,15 +162,20 @@ public sealed record Incident
             Severity = c.Severity,
             Action = c.Action,
             DecideBy = c.DecideBy,
+            DecideWithin = c.DecideBy - c.At,
+            MonitoringSaid = c.By == Person.Console && !(MonitoringSaid < c.Severity) ? c.Severity : MonitoringSaid,
+            ByPerson = c.By != Person.Console,
+            SeenByPerson = SeenByPerson || (c.By != Person.Console && c.Signals is { Any: true }),
             ClockStartedAt = c.At,
-            Rules = c.Rules,
+            Rules = c.Rules.Count == 0 && c.Signals is null ? Rules : c.Rules,
             Signals = c.Signals is null ? Signals : Signals.With(c.Signals),
             DecidedAt = stands ? DecidedAt : null,
             Decision = stands ? Decision : null,
             OverdueAt = null,
-            RollbackLevel = leveled?.RollbackLevel,
-            ThenLevel = leveled?.Then?.Level,
-            ThenAt = leveled?.Then is { } then ? c.At + then.After : null,
+            DecidingRun = stands ? DecidingRun : null,
+            RollbackLevel = keeps ? RollbackLevel : leveled!.RollbackLevel,
+            ThenLevel = keeps ? ThenLevel : leveled!.Then?.Level,
+            ThenAt = keeps ? ThenAt : leveled!.Then is { } then ? c.At + then.After : null,
         };
     }
 

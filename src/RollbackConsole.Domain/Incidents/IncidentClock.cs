@@ -7,7 +7,8 @@ namespace RollbackConsole.Domain.Incidents;
 public static class IncidentClock
 {
     /// <param name="symptomSeen">Monitoring still shows the symptom.</param>
-    public static IReadOnlyList<IEvent> Due(Incident s, bool symptomSeen, DateTimeOffset now)
+    /// <param name="firing">Fingerprints of the alerts that fire now.</param>
+    public static IReadOnlyList<IEvent> Due(Incident s, bool symptomSeen, IReadOnlySet<string> firing, DateTimeOffset now)
     {
         if (!s.Exists || s.Status != IncidentStatus.Open) return [];
         var events = new List<IEvent>();
@@ -22,14 +23,22 @@ public static class IncidentClock
         {
             Happen(new DecisionOverdue(state.DecideBy, now));
             if (state.Escalation is { Levels.Count: > 0 } escalation)
-                Happen(Call(escalation.Levels[Math.Min(state.LevelReached, escalation.Levels.Count - 1)], _ => true, "the time to decide is over", now));
+            {
+                var called = escalation.Levels[Math.Min(state.LevelReached, escalation.Levels.Count - 1)];
+                Happen(Call(called, _ => true, "the time to decide is over", now));
+                // A level that reaches nobody must not be where the call ends.
+                if (!called.Contacts.Any(c => c.Reachable) && escalation.Levels.LastOrDefault(l => l.Number < called.Number && l.Contacts.Any(c => c.Reachable)) is { } below)
+                    Happen(Call(below, _ => true, "the time to decide is over and the next level reaches nobody", now));
+            }
         }
         foreach (var call in Waited(state, now).ToList()) Happen(call);
         if (state is { Escalation.Levels: [.., var last], Acknowledged: null, Exhausted: false } && now >= state.EscalationFrom + last.Until) Happen(new EscalationExhausted(now));
         if (state is { ThenAt: { } thenAt, ThenLevel: { } next, RollbackLevel: { } level } && now >= thenAt)
-            Happen(symptomSeen || (state.Signals.Any && state.SymptomGoneAt is null)
+            Happen(symptomSeen || state.SeenByPerson
                 ? new LevelMoved(level, next, "its time is over and the symptom is still there", now)
                 : new LevelKept(level, "the symptom is gone", now));
+        foreach (var (fingerprint, known) in state.Alerts.Where(a => a.Value.Flapping && now >= SteadyAt(a.Value)).OrderBy(a => a.Key, StringComparer.Ordinal).ToList())
+            Happen(new AlertSteady(fingerprint, known.Alert.Name, firing.Contains(fingerprint), now));
         return events;
     }
 
@@ -39,6 +48,7 @@ public static class IncidentClock
         var due = new List<DateTimeOffset>();
         if (s.ClockRuns && s.OverdueAt is null) due.Add(s.DecideBy);
         if (s.ThenAt is { } then) due.Add(then);
+        due.AddRange(s.Alerts.Values.Where(a => a.Flapping).Select(SteadyAt));
         if (s is { Escalation: { Levels: [.., var last] } escalation, Acknowledged: null })
         {
             foreach (var level in escalation.Levels)
@@ -51,6 +61,8 @@ public static class IncidentClock
         return due.Count == 0 ? null : due.Min();
     }
 
+    private static DateTimeOffset SteadyAt(KnownAlert alert) => alert.ChangedAt + IncidentDecider.FlapWindow;
+
     internal static string CallKey(int level, EscalationContact contact) => $"{level}/{contact.Id}";
 
     private static IEnumerable<IncidentEscalated> Waited(Incident s, DateTimeOffset now)
@@ -62,8 +74,14 @@ public static class IncidentClock
             var calls = level.Contacts.Where(c => escalation.CalledAt(level, c) <= waited && !s.Called.Contains(CallKey(level.Number, c))).ToList();
             // A level without contacts is told, too: it reaches nobody, and people must see that.
             if (calls.Count > 0 || (level.Contacts.Count == 0 && level.Number > s.LevelReached))
-                yield return Call(level, calls.Contains, level.Number == 1 ? "the incident was declared" : $"nobody acknowledged within {Library.Duration.Format(escalation.ReachedAt(level))}", now);
+                yield return Call(level, calls.Contains, Because(escalation, level, calls), now);
         }
+    }
+
+    private static string Because(Escalation escalation, EscalationLevel level, List<EscalationContact> calls)
+    {
+        var waited = calls.Count == 0 ? escalation.ReachedAt(level) : calls.Max(c => escalation.CalledAt(level, c));
+        return waited == TimeSpan.Zero ? "the incident was declared" : $"nobody acknowledged within {Library.Duration.Format(waited)}";
     }
 
     private static IncidentEscalated Call(EscalationLevel level, Func<EscalationContact, bool> who, string because, DateTimeOffset now) =>

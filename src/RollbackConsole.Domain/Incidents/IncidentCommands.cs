@@ -24,7 +24,8 @@ public sealed record DecideIncident(Choice Choice, string Reason, TimeSpan? Hold
 public sealed record Acknowledge(Person By, DateTimeOffset At) : IncidentCommand(By, At);
 
 /// <summary>Time has passed.</summary>
-public sealed record LetTimePass(bool SymptomSeen, DateTimeOffset At) : IncidentCommand(Person.Console, At);
+/// <param name="Firing">Fingerprints of the alerts that fire at this moment.</param>
+public sealed record LetTimePass(bool SymptomSeen, IReadOnlySet<string> Firing, DateTimeOffset At) : IncidentCommand(Person.Console, At);
 
 /// <param name="Fired">Alerts that began to fire and may have ended since; one that is new here must be told even when it is over already.</param>
 public sealed record TakeAlerts(IReadOnlyList<Alert> Alerts, IReadOnlySet<string> Fired, DateTimeOffset At) : IncidentCommand(Person.Console, At);

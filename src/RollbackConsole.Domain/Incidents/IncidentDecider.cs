@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Severity;
 
@@ -35,14 +36,17 @@ public static class IncidentDecider
         DeclareIncident when s.Exists => Decision.Conflict("This incident was declared already."),
         DeclareIncident d => Declare(d),
         _ when !s.Exists => Decision.Refuse(RefusalKind.NotFound, "There is no such incident."),
-        LetTimePass t => Decision.Accept(IncidentClock.Due(s, t.SymptomSeen, t.At)),
+        LetTimePass t => Decision.Accept(IncidentClock.Due(s, t.SymptomSeen, t.Firing, t.At)),
         // What was on its way when the incident closed still reports its end into the timeline.
-        LinkRun l => Decision.Accept(new RunLinked(l.RunId, l.Plan, l.Kind, l.Summary, l.By, l.At)),
+        LinkRun l => Decision.Accept([new RunLinked(l.RunId, l.Plan, l.Kind, l.Summary, l.By, l.At), .. l.Kind == "requested" && l.By != Person.Console ? Here(s, l) : []]),
         ReportDelivery r => Decision.Accept(r.Failure is { } why ? new ContactMissed(r.Delivery, r.Contact, r.Channel, why, r.At) : new ContactTold(r.Delivery, r.Contact, r.Channel, r.Attempts, r.At)),
         CheckItem c => Check(s, c),
         _ when s.Status == IncidentStatus.Closed => Decision.Conflict($"Incident {s.Number} is closed; declare a new one."),
         Reclassify r => Classify(s, r),
-        Raise r => r.Classification.Severity < s.Severity ? Classify(s, new Reclassify(r.Signals, r.Classification, r.Reason, r.By, r.At)) : Decision.Accept(),
+        Raise r => r.Classification.Severity < s.Severity && !(s.ByPerson && r.Classification.Severity >= s.MonitoringSaid)
+            ? Classify(s, new Reclassify(r.Signals, r.Classification with { Rules = [.. r.Classification.Rules, .. s.Rules.Where(o => !r.Classification.Rules.Any(n => n.Matrix == o.Matrix && n.Rule == o.Rule))] }, r.Reason, r.By, r.At)) : Decision.Accept(),
+        // Somebody resolved it meanwhile: whoever brings a new alert has to look again.
+        TakeAlerts when s.Status != IncidentStatus.Open => Decision.Conflict($"Incident {s.Number} is not open any more."),
         TakeAlerts t => Decision.Accept(Alerts(s, t)),
         AssignCommander a when a.Commander == s.Commander => Decision.Conflict($"{a.Commander.Name} has command already."),
         AssignCommander a => Decision.Accept([new CommanderAssigned(a.Commander, a.By, a.At), .. Here(s, a)]),
@@ -73,7 +77,7 @@ public static class IncidentDecider
         List<IEvent> events = [new IncidentDeclared(d.Id, d.Number, d.Title.Trim(), d.Service.Trim(), d.Environment.Trim(), d.By, d.At), .. classified.Events];
         if (d.Escalation is not null) events.Add(new EscalationStarted(d.Escalation, d.At));
         // The first level is called in the very same commit.
-        events.AddRange(IncidentClock.Due(events.Aggregate(Incident.None, Incident.Apply), symptomSeen: true, d.At));
+        events.AddRange(IncidentClock.Due(events.Aggregate(Incident.None, Incident.Apply), symptomSeen: true, FrozenSet<string>.Empty, d.At));
         return Decision.Accept(events);
     }
 
@@ -91,7 +95,7 @@ public static class IncidentDecider
         if (d.Hold is { } hold && (hold <= TimeSpan.Zero || hold > LongestHold))
             return Decision.Refuse(RefusalKind.Invalid, $"A hold lasts up to {Library.Duration.Format(LongestHold)}.", "hold");
         if (d.Choice != Choice.Hold && s.Decision?.Choice == d.Choice && s.DecidedAt is not null) return Decision.Conflict($"{s.Decision.By.Name} decided that already.");
-        var length = d.Hold ?? Shorter(s.DecideBy - s.ClockStartedAt, LongestHold);
+        var length = d.Hold ?? Shorter(s.DecideWithin, LongestHold);
         return Decision.Accept([new IncidentDecided(d.Choice, d.Reason.Trim(), d.Choice == Choice.Hold ? d.At + length : null, d.By, d.At), .. Here(s, d)]);
     }
 
@@ -120,7 +124,7 @@ public static class IncidentDecider
         foreach (var alert in t.Alerts)
         {
             var before = known.Alerts.GetValueOrDefault(alert.Fingerprint);
-            var news = before is null || alert.StartsAt > before.Alert.StartsAt;
+            var news = before is null || (alert.StartsAt > before.Alert.StartsAt && !(alert.StartAssumed && before.Alert.Firing));
             var quiet = before is { Flapping: true } && t.At - before.ChangedAt <= FlapWindow;
             if (quiet || (before is null && known.Alerts.Count >= MostAlerts)) continue;
             if (news && (alert.Firing || t.Fired.Contains(alert.Fingerprint)))

@@ -48,6 +48,10 @@ public sealed record AlertResolved(string Fingerprint, string Name, DateTimeOffs
 [EventKind("incident.alert.flapping")]
 public sealed record AlertFlapping(string Fingerprint, string Name, int Fires, DateTimeOffset At) : IEvent;
 
+/// <summary>A flapping alert kept one state for long enough to be told again.</summary>
+[EventKind("incident.alert.steady")]
+public sealed record AlertSteady(string Fingerprint, string Name, bool Firing, DateTimeOffset At) : IEvent;
+
 /// <summary>The first answer did not help in its time and the symptom is still there.</summary>
 [EventKind("incident.level.moved")]
 public sealed record LevelMoved(int From, int To, string Because, DateTimeOffset At) : IEvent;

@@ -33,20 +33,22 @@ public static class Bands
     {
         var bands = matrix.Rules.Select((rule, row) => (rule, row)).Where(r => r.rule.When is [{ IsFact: false } only] && only.Signal == signal.Name && r.rule.Severity is not null)
             .Select(r => (r.rule, r.row, Band: new Band(r.rule.When[0]))).OrderBy(b => b.Band.Low).ThenByDescending(b => b.Band.LowIn).ToList();
-        for (var i = 0; i + 1 < bands.Count; i++)
+        for (var i = 1; i < bands.Count; i++)
         {
-            var (a, b) = (bands[i], bands[i + 1]);
-            if (a.Band.Meets(b.Band) && a.rule.Severity != b.rule.Severity)
+            var b = bands[i];
+            foreach (var a in bands[..i].Where(a => a.Band.Meets(b.Band) && a.rule.Severity != b.rule.Severity))
                 yield return new(b.row, signal.Name, $"{signal.Title}: '{a.rule.Id}' ({Word(a.rule)}) and '{b.rule.Id}' ({Word(b.rule)}) overlap; where both hold, the higher counts.");
-            else if (a.Band.High < b.Band.Low || (a.Band.High.Equals(b.Band.Low) && !a.Band.HighIn && !b.Band.LowIn))
-                yield return new(b.row, signal.Name, a.Band.High.Equals(b.Band.Low)
-                    ? $"{signal.Title}: exactly {signal.Show(a.Band.High)} belongs to neither '{a.rule.Id}' nor '{b.rule.Id}'."
-                    : $"{signal.Title}: nothing is said from {signal.Show(a.Band.High)} to {signal.Show(b.Band.Low)}; a service's other matrices decide there.");
+            // What any band before reaches is covered.
+            var top = bands[..i].MaxBy(x => (x.Band.High, x.Band.HighIn));
+            if (top.Band.High < b.Band.Low || (top.Band.High.Equals(b.Band.Low) && !top.Band.HighIn && !b.Band.LowIn))
+                yield return new(b.row, signal.Name, top.Band.High.Equals(b.Band.Low)
+                    ? $"{signal.Title}: exactly {signal.Show(top.Band.High)} belongs to neither '{top.rule.Id}' nor '{b.rule.Id}'."
+                    : $"{signal.Title}: nothing is said from {signal.Show(top.Band.High)} to {signal.Show(b.Band.Low)}; a service's other matrices decide there.");
         }
         if (matrix.Type != MatrixType.Severity || bands.Count == 0) yield break;
         if (bands[0].Band.Low > 0) yield return new(bands[0].row, signal.Name, $"{signal.Title}: nothing is said below {signal.Show(bands[0].Band.Low)}.");
-        var top = bands.MaxBy(b => b.Band.High);
-        if (double.IsFinite(top.Band.High) && !(signal.Unit == SignalUnit.Fraction && top.Band.High >= 1)) yield return new(top.row, signal.Name, $"{signal.Title}: nothing is said above {signal.Show(top.Band.High)}.");
+        var last = bands.MaxBy(b => b.Band.High);
+        if (double.IsFinite(last.Band.High) && !(signal.Unit == SignalUnit.Fraction && last.Band.High >= 1)) yield return new(last.row, signal.Name, $"{signal.Title}: nothing is said above {signal.Show(last.Band.High)}.");
     }
 
     private static string Word(MatrixRule rule) => rule.Severity.ToString()!.ToLowerInvariant();

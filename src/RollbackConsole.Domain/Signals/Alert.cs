@@ -5,10 +5,11 @@ namespace RollbackConsole.Domain.Signals;
 /// <summary>An alert as the console keeps it, whoever sent it.</summary>
 /// <param name="Fingerprint">The same for every notification about the same alert.</param>
 /// <param name="StartsAt">When this firing began; a later one is a new firing.</param>
+/// <param name="StartAssumed">The sender gave no start that can be believed: a repeat must not look like a new firing.</param>
 /// <param name="Assumed">What the alert did not say and the console had to assume, for people to read.</param>
 public sealed record Alert(
     string Fingerprint, string Name, string Service, string Environment, Level Severity, TriggerAction Action, bool Firing,
-    DateTimeOffset StartsAt, DateTimeOffset? EndsAt, string Summary, string? Assumed);
+    DateTimeOffset StartsAt, DateTimeOffset? EndsAt, string Summary, string? Assumed, bool StartAssumed = false);
 
 /// <summary>Reads the labels of an alert. A missing label never loses an alert: what must be assumed is assumed on the bad side, and said.</summary>
 public static class AlertLabels
@@ -38,7 +39,7 @@ public static class AlertLabels
         if (start > now + Skew) assumed.Add($"its start {start:O} lies in the future, the time of arrival is taken");
         return new Alert(Key(labels, fingerprint), Cut(name, LongestName), Cut(service ?? NoService, LongestName), Cut(environment ?? "production", LongestName),
             SeverityOf(labels, assumed), ActionOf(labels), firing, start > now + Skew ? now : start, firing ? null : Earlier(endsAt ?? now, now),
-            Cut(First(annotations, "summary", "description", "message") ?? name, LongestSummary), assumed.Count == 0 ? null : string.Join("; ", assumed));
+            Cut(First(annotations, "summary", "description", "message") ?? name, LongestSummary), assumed.Count == 0 ? null : string.Join("; ", assumed), startsAt is null || start > now + Skew);
     }
 
     private static Level SeverityOf(IReadOnlyDictionary<string, string> labels, List<string> assumed)
@@ -78,7 +79,8 @@ public static class AlertLabels
 
     private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 
-    private static string Cut(string text, int longest) => text.Length <= longest ? text : text[..(longest - 1)] + "…";
+    /// <summary>The text, or its beginning with an ellipsis; a character of two halves is never cut in two, for the database takes no half.</summary>
+    public static string Cut(string text, int longest) => text.Length <= longest ? text : text[..(char.IsHighSurrogate(text[longest - 2]) ? longest - 2 : longest - 1)] + "…";
 
     // What the database cannot hold must not cost the alert.
     private static string Plain(string text) => text.Replace("\0", "", StringComparison.Ordinal);

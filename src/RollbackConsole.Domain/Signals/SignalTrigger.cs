@@ -10,10 +10,10 @@ public sealed record MetricPoint(string Service, string Environment, string Metr
 /// <summary>Decides when readings amount to an incident.</summary>
 public static class SignalTrigger
 {
-    /// <summary>For rules that count readings: older ones than this say nothing about now.</summary>
-    public static readonly TimeSpan Window = TimeSpan.FromSeconds(60);
+    /// <summary>Readings older than this say nothing about now.</summary>
+    public static readonly TimeSpan Window = TimeSpan.FromSeconds(90);
 
-    /// <summary>For rules with a time: a silence longer than this breaks it, because nobody knows what was in between.</summary>
+    /// <summary>A silence longer than this breaks a series, because nobody knows what was in between: senders speak once a minute or more often.</summary>
     public static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
 
     /// <summary>What one reading says in the words of a matrix.</summary>
@@ -25,7 +25,7 @@ public static class SignalTrigger
 
     /// <summary>How far back readings are needed to judge a metric.</summary>
     public static TimeSpan Reach(IEnumerable<Matrix> matrices, string metric) => matrices
-        .SelectMany(m => m.Rules.Where(r => r.For is not null && r.When.Any(c => m.Signal(c.Signal)?.Metric == metric)).Select(r => r.For!.Value + LongestSilence))
+        .SelectMany(m => m.Rules.Where(r => r.When.Any(c => m.Signal(c.Signal)?.Metric == metric)).Select(r => r.For is { } held ? held + LongestSilence : r.Readings * LongestSilence))
         .Append(Window).Max();
 
     /// <summary>An incident's title; figures change within seconds and belong to the severity, not here.</summary>
@@ -54,8 +54,8 @@ public static class SignalTrigger
     /// <summary>The mildest of the last readings decides, so that a spike cannot raise the level, and a figure that wanders between two bands still counts.</summary>
     private static IReadOnlyList<FiredRule> Mildest(Matrix matrix, int readings, IReadOnlyList<MetricPoint> newestFirst, DateTimeOffset now)
     {
-        var recent = newestFirst.Take(readings).Where(p => now - p.At <= Window).ToList();
-        if (recent.Count < readings) return [];
+        var recent = newestFirst.Take(readings).ToList();
+        if (recent.Count < readings || now - recent[0].At > Window || recent.Zip(recent.Skip(1), (later, earlier) => later.At - earlier.At).Any(silence => silence > LongestSilence)) return [];
         var counted = matrix with { Rules = [.. matrix.Rules.Where(r => r.For is null && r.Readings == readings)] };
         IReadOnlyList<FiredRule> mildest = [];
         foreach (var point in recent)

@@ -42,10 +42,15 @@ public sealed class CatalogDesk(DocumentLibrary library)
     }
 
     /// <summary>References of an entry that lead nowhere.</summary>
-    public static IReadOnlyList<string> Dangling(CatalogEntity entity, IReadOnlyList<CatalogEntity> all)
+    public async Task<IReadOnlyList<string>> Dangling(CatalogEntity entity, CancellationToken ct = default)
     {
+        var all = await All(ct);
+        var matrices = (await library.All<Domain.Severity.Matrix>(LibraryKind.Matrices, ct)).Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        var escalations = (await library.All<Escalation>(LibraryKind.Escalations, ct)).Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var known = all.Select(e => e.Reference).ToHashSet(StringComparer.Ordinal);
-        return [.. new[] { entity.Owner, entity.System, entity.Operations.Tenant is { } t ? CatalogEntity.Normal(t, EntityKind.Tenant) : null }
-            .Concat(entity.DependsOn).OfType<string>().Where(r => !known.Contains(r))];
+        return [
+            .. new[] { entity.Owner, entity.System, entity.Operations.Tenant is { } t ? CatalogEntity.Normal(t, EntityKind.Tenant) : null }
+            .Concat(entity.DependsOn).OfType<string>().Where(r => !known.Contains(r)),
+            .. entity.Operations.Matrices.Where(m => !matrices.Contains(m)).Select(m => "matrix:" + m), .. entity.Operations.Escalation is { } e && !escalations.Contains(e) ? ["escalation:" + e] : Array.Empty<string>()];
     }
 }

@@ -26,7 +26,7 @@ public sealed class OutboxSender(Outbox outbox, IEnumerable<IChannel> channels, 
                 {
                     while (await outbox.Claim(MostAtOnce, stoppingToken) is { Count: > 0 } claimed) await Task.WhenAll(claimed.Select(d => Deliver(d, stoppingToken)));
                 }
-                catch (Exception e) when (e is not OperationCanceledException)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
                     // Whatever it is: the next message must still find somebody who sends it.
                     log.LogError(e, "The outbox could not be worked on; its messages stay");
@@ -47,7 +47,7 @@ public sealed class OutboxSender(Outbox outbox, IEnumerable<IChannel> channels, 
         {
             var channel = channels.FirstOrDefault(c => c.Knows(d.Channel))
                 ?? throw new DeliveryException($"No channel '{d.Channel}' is set up (Channels:Webhooks:{d.Channel}:Url).", later: false);
-            await channel.Send(d, ct);
+            await Send(channel, d, ct);
         }
         catch (DeliveryException e) when (e.Later && d.Attempts <= Waits.Length)
         {
@@ -63,5 +63,18 @@ public sealed class OutboxSender(Outbox outbox, IEnumerable<IChannel> channels, 
         }
         await desk.Tell(d.IncidentId, now => new ReportDelivery(d.Id, d.Contact, d.Channel, d.Attempts, null, now), ct);
         await outbox.Finish(d.Id, "sent", null, ct);
+    }
+
+    /// <summary>A channel that breaks in a way of its own has not delivered, and would break again.</summary>
+    private static async Task Send(IChannel channel, Delivery d, CancellationToken ct)
+    {
+        try
+        {
+            await channel.Send(d, ct);
+        }
+        catch (Exception e) when (e is not DeliveryException && !ct.IsCancellationRequested)
+        {
+            throw new DeliveryException($"The channel broke: {e.Message}", later: false);
+        }
     }
 }

@@ -33,7 +33,7 @@ public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJ
         {
             due = await incidents.Due(time.GetUtcNow(), ct);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
             log.LogError(e, "The clock could not look for what is due");
             return;
@@ -42,9 +42,10 @@ public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJ
         {
             try
             {
-                await desk.LetTimePass(id, await SymptomSeen(id, ct), ct);
+                var alertsFiring = await alerts.Firing(id, ct);
+                await desk.LetTimePass(id, alertsFiring.Count > 0 || await SymptomSeen(id, ct), alertsFiring, ct);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!ct.IsCancellationRequested)
             {
                 // One incident's trouble must not stop the clocks of the others; it is looked at again in a second.
                 log.LogError(e, "The clock of {Incident} could not be moved on", id);
@@ -52,10 +53,9 @@ public sealed class ClockWatch(IncidentRows incidents, IncidentDesk desk, EventJ
         }
     }
 
-    /// <summary>Does monitoring still show it: an alert that fires, or readings that still break a rule which fired?</summary>
+    /// <summary>Do readings still break a rule which fired?</summary>
     private async Task<bool> SymptomSeen(string id, CancellationToken ct)
     {
-        if (await alerts.AnyFiring(id, ct)) return true;
         var incident = (await journal.Load(Streams.Incidents, id, ct)).State;
         return (await firing.Of(incident.Service, incident.Environment, ct)).Any(f => incident.Rules.Any(r => r.Matrix == f.Matrix && r.Rule == f.Rule));
     }

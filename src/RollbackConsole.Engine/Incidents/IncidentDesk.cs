@@ -34,7 +34,7 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, Severi
         Execute(Person.Console, id, now => new Raise(signals, classification, reason, Person.Console, now), ct);
 
     /// <summary>What the passing of time brings; nothing, when another node was quicker.</summary>
-    internal Task<Incident> LetTimePass(string id, bool symptomSeen, CancellationToken ct) => Execute(Person.Console, id, now => new LetTimePass(symptomSeen, now), ct);
+    internal Task<Incident> LetTimePass(string id, bool symptomSeen, IReadOnlySet<string> alertsFiring, CancellationToken ct) => Execute(Person.Console, id, now => new LetTimePass(symptomSeen, alertsFiring, now), ct);
 
     internal Task<Incident> Tell(string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct) => Execute(Person.Console, id, command, ct);
 

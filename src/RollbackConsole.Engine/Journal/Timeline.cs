@@ -64,6 +64,7 @@ public sealed class Timeline(NpgsqlDataSource source)
         AlertFired f => ("Monitoring", $"Alert {f.Alert.Name} fires: {f.Alert.Summary}" + (f.Alert.Assumed is { } assumed ? $" ({assumed})" : "")),
         AlertResolved r => ("Monitoring", $"Alert {r.Name} ended"),
         AlertFlapping f => ("Monitoring", $"Alert {f.Name} flaps: it began {f.Fires} times; its changes are not told until it is steady"),
+        AlertSteady a => ("Monitoring", $"Alert {a.Name} is steady again and {(a.Firing ? "fires" : "has ended")}"),
         LevelMoved m => (null, $"On to level {m.To} after level {m.From}: {m.Because}"),
         LevelKept k => (null, $"Level {k.Level} is enough: {k.Because}"),
         SymptomGone g => (g.By.Name, $"Says that the symptom is gone: {g.Reason}"),

@@ -38,10 +38,17 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
     }
 
     /// <summary>Approves or rejects exactly what the digest names.</summary>
-    public Task<Run> Decide(Actor actor, string id, bool approve, string? group, string digest, string comment, CancellationToken ct = default)
+    public async Task<Run> Decide(Actor actor, string id, bool approve, string? group, string digest, string comment, CancellationToken ct = default)
     {
         actor.Require(Permission.See);
-        return Execute(actor, id, now => new DecideApproval(approve, group, digest, comment, actor, now), ct);
+        var run = await Execute(actor, id, now => new DecideApproval(approve, group, digest, comment, actor, now), ct);
+        // What was decided by asking is open again when the answer is no.
+        if (run is { Outcome: RunOutcome.Rejected, DryRun: false })
+        {
+            var now = time.GetUtcNow();
+            await journal.Execute(Streams.Incidents, run.IncidentId, s => IncidentDecider.Decide(s, new LinkRun(run.Id, run.Plan.Name, "rejected", $"'{run.Plan.Title}' was rejected", actor.Person, now)), actor.Person, now, ct);
+        }
+        return run;
     }
 
     public Task<Run> Pause(Actor actor, string id, string reason, CancellationToken ct = default) => Command(actor, id, now => new PauseRun(reason, actor.Person, now), ct);

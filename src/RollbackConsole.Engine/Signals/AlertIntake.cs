@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
-using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Domain.Signals;
 using RollbackConsole.Engine.Incidents;
@@ -44,7 +43,7 @@ public sealed class AlertWorker(
                 {
                     while (await Work(stoppingToken)) { }
                 }
-                catch (Exception e) when (e is not OperationCanceledException)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
                     log.LogError(e, "Waiting alerts could not be worked on; they stay where they are");
                     await Task.Delay(TimeSpan.FromSeconds(1), time, stoppingToken);
@@ -67,9 +66,22 @@ public sealed class AlertWorker(
         await using (var turn = new NpgsqlCommand("select pg_try_advisory_xact_lock(720201)", connection, transaction))
             if (!(bool)(await turn.ExecuteScalarAsync(ct))!) return false;
         var waiting = await rows.Waiting(MostAtOnce, ct);
+        var done = 0;
         foreach (var group in waiting.GroupBy(w => (w.Alert.Service, w.Alert.Environment)))
-            await Work(group.Key.Service, group.Key.Environment, [.. group], ct);
-        return waiting.Count > 0;
+        {
+            try
+            {
+                await Work(group.Key.Service, group.Key.Environment, [.. group], ct);
+                done++;
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                // What cannot be worked on now goes to the end of the line: the others must not wait behind it.
+                log.LogError(e, "The alerts of {Service} in {Environment} could not be worked on; they are tried again", group.Key.Service, group.Key.Environment);
+                await rows.Postpone([.. group], time.GetUtcNow(), ct);
+            }
+        }
+        return done > 0;
     }
 
     private async Task Work(string service, string environment, List<WaitingAlert> waiting, CancellationToken ct)
@@ -77,14 +89,18 @@ public sealed class AlertWorker(
         var open = await incidents.OpenFor(service, environment, ct);
         var id = open?.Id;
         var news = new List<WaitingAlert>();
+        var begun = new List<Alert>();
         foreach (var w in waiting)
         {
             // A word that was heard before opens nothing: neither a delivery that is repeated, nor one that is replayed after the incident was closed.
             var known = await rows.Find(service, environment, w.Alert.Fingerprint, ct);
-            if (known is not null && w.Alert.StartsAt <= known.Alert.StartsAt && known.IncidentId != id) continue;
+            var repeated = known is not null && (w.Alert.StartsAt <= known.Alert.StartsAt || (w.Alert.StartAssumed && known.Alert.Firing));
+            if (repeated && known!.IncidentId != id) continue;
             if (w.Fired || known is not null) news.Add(w);
+            // Nor does it overrule what a person has said about the severity since.
+            if (w.Fired && !repeated) begun.Add(w.Alert);
         }
-        var worst = news.Where(w => w.Fired).MinBy(w => w.Alert.Severity)?.Alert;
+        var worst = begun.MinBy(a => a.Severity);
         if (worst is not null && (open is null || worst.Severity < open.Severity))
         {
             var rule = new FiredRule("alerts", worst.Name, worst.Summary + (worst.Assumed is { } assumed ? $" ({assumed})" : ""), worst.Severity, worst.Action);
@@ -96,9 +112,5 @@ public sealed class AlertWorker(
         await rows.Done(id ?? "", waiting, time.GetUtcNow(), ct);
     }
 
-    private static string Title(Alert alert)
-    {
-        var title = alert.Summary.Length > 0 ? alert.Summary : alert.Name;
-        return title.Length <= IncidentDecider.LongestTitle ? title : title[..(IncidentDecider.LongestTitle - 1)] + "…";
-    }
+    private static string Title(Alert alert) => AlertLabels.Cut(alert.Summary.Length > 0 ? alert.Summary : alert.Name, IncidentDecider.LongestTitle);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
@@ -17,9 +18,19 @@ public sealed class AutomaticRollback(CatalogDesk catalog, ProposalDesk proposal
 {
     private static readonly Actor Console = new(Person.Console.Id, Person.Console.Name, [Role.Responder], []);
 
+    /// <summary>Incidents that were considered; beyond this many the oldest question may be asked again, which the runs of the incident answer.</summary>
+    private const int MostKept = 10_000;
+
+    private readonly ConcurrentDictionary<string, bool> _considered = new(StringComparer.Ordinal);
+
+    /// <summary>Do the rules hold one that asks for an automatic rollback, for an incident that was not considered yet?</summary>
+    public bool News(string incident, IReadOnlyList<FiredRule> rules) => Asking(rules) is not null && !_considered.ContainsKey(incident);
+
     public async Task Consider(Incident incident, IReadOnlyList<FiredRule> rules, CancellationToken ct)
     {
-        if (rules.FirstOrDefault(r => r is { Automatic: true, Action: TriggerAction.Immediate }) is not { } rule) return;
+        if (Asking(rules) is not { } rule) return;
+        if (_considered.Count > MostKept) _considered.Clear();
+        if (!_considered.TryAdd(incident.Id, true)) return;
         if (await catalog.Service(incident.Service, ct) is not { Operations.Automatic: true }) return;
         if ((await rows.OfIncident(incident.Id, ct)).Count > 0) return;
         if ((await proposals.For(Console, incident, ct)).Plans.FirstOrDefault(p => p.Infeasible is null) is not { } best)
@@ -42,6 +53,8 @@ public sealed class AutomaticRollback(CatalogDesk catalog, ProposalDesk proposal
             await Say(incident, e.Message, rule, ct);
         }
     }
+
+    private static FiredRule? Asking(IReadOnlyList<FiredRule> rules) => rules.FirstOrDefault(r => r is { Automatic: true, Action: TriggerAction.Immediate });
 
     private Task<Incident> Say(Incident incident, string why, FiredRule rule, CancellationToken ct) =>
         desk.Tell(incident.Id, now => new AddNote($"The rule {rule.Matrix}/{rule.Rule} asks for an automatic rollback; nothing was asked for, because {why}.", Person.Console, now), ct);

@@ -17,7 +17,7 @@ public sealed class IncidentOpener(IncidentRows incidents, IncidentDesk desk, Au
     public async Task<string> Open(string service, string environment, string title, SignalSet? signals, Classification classification, CancellationToken ct)
     {
         // A storm of signals about an incident that is bad enough already needs no turn.
-        if (await incidents.OpenFor(service, environment, ct) is { } known && known.Severity <= classification.Severity) return known.Id;
+        if (await incidents.OpenFor(service, environment, ct) is { } known && known.Severity <= classification.Severity && !automatic.News(known.Id, classification.Rules)) return known.Id;
         await _turn.WaitAsync(ct);
         try
         {
@@ -39,7 +39,7 @@ public sealed class IncidentOpener(IncidentRows incidents, IncidentDesk desk, Au
         Incident incident;
         if (await incidents.OpenFor(service, environment, ct) is { } open)
         {
-            if (classification.Severity >= open.Severity) return open.Id;
+            // It is bad enough already; a rule that asks for an automatic rollback is still heard.
             incident = await desk.RaiseFromMonitoring(open.Id, signals, classification, "The signals got worse.", ct);
         }
         else
@@ -47,7 +47,8 @@ public sealed class IncidentOpener(IncidentRows incidents, IncidentDesk desk, Au
             incident = await desk.DeclareFromMonitoring(title, service, environment, signals, classification, ct);
             log.LogWarning("Incident {Number} declared: {Title}", incident.Number, incident.Title);
         }
-        await automatic.Consider(incident, classification.Rules, ct);
+        // Not the request's token: a sender that hangs up must not cut it off half-way.
+        await automatic.Consider(incident, classification.Rules, CancellationToken.None);
         return incident.Id;
     }
 }

@@ -6,7 +6,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using RollbackConsole.Domain.Catalog;
-using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Signals;
 using RollbackConsole.Engine.Catalog;
 using RollbackConsole.Store.Signals;
@@ -51,7 +50,7 @@ public sealed class PrometheusQueries(
                 {
                     await AskWhileMine(stoppingToken);
                 }
-                catch (Exception e) when (e is not OperationCanceledException)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
                     log.LogError(e, "The queries to Prometheus broke off; they go on in a moment");
                 }
@@ -100,8 +99,9 @@ public sealed class PrometheusQueries(
         {
             await intake.Take(new MetricPoint(entity.Name, query.Environment, query.Metric, reading, query.Baseline, now), ct);
         }
-        catch (RefusedException e)
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
+            // One query's trouble is told where the query stands; the others go on.
             await states.Set(new QueryState(entity.Reference, query.Metric, query.Environment, now, value, e.Message), ct);
         }
     }
@@ -118,7 +118,7 @@ public sealed class PrometheusQueries(
             if (json.GetProperty("status").GetString() != "success") return (null, "Prometheus refused the query: " + Short(json.TryGetProperty("error", out var e) ? e.GetString() : null));
             return Number(json.GetProperty("data"));
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException or KeyNotFoundException or FormatException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
             return (null, $"Prometheus ('{query.Source}') does not answer as it should: {Short(e.Message)}");
         }

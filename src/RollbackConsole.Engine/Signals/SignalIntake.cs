@@ -28,6 +28,8 @@ public sealed class SignalIntake(MetricPoints points, SeverityDesk severities, I
     internal async Task<string?> Take(MetricPoint point, CancellationToken ct)
     {
         Check(point);
+        // Incidents carry trimmed names: an untrimmed one would never find its own.
+        point = point with { Service = point.Service.Trim(), Environment = point.Environment.Trim(), Metric = point.Metric.Trim() };
         await points.Add(point, ct);
         var matrices = await severities.For(point.Service, ct);
         if (!SignalTrigger.Concerns(matrices, point.Metric)) return null;

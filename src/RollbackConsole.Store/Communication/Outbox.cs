@@ -76,6 +76,13 @@ public sealed class Outbox(NpgsqlDataSource source)
     public Task<List<Delivery>> OfIncident(string incident, int limit = 200, int offset = 0, CancellationToken ct = default) =>
         source.Command($"select {Columns} from outbox where incident_id = $1 order by created_at desc, id limit $2 offset $3", incident, limit, offset).List(Read, ct);
 
+    /// <summary>What was finished before a time stands in the journal and is of no use here.</summary>
+    public async Task Trim(DateTimeOffset before, CancellationToken ct)
+    {
+        await using var command = source.Command("delete from outbox where finished_at < $1", before);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
     private static Delivery Read(NpgsqlDataReader r) => new(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetInt32(6),
         r.GetFieldValue<DateTimeOffset>(7), r.TextOrNull(8), r.GetFieldValue<DateTimeOffset>(9), r.TimeOrNull(10));
 }

@@ -102,6 +102,15 @@ public sealed class AlertRows(NpgsqlDataSource source)
         await batch.ExecuteNonQueryAsync(ct);
     }
 
+    /// <summary>Sends alerts to the end of the line.</summary>
+    public async Task Postpone(IReadOnlyList<WaitingAlert> alerts, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var batch = source.CreateBatch();
+        foreach (var w in alerts.OrderBy(w => Key(w.Alert), Order))
+            batch.BatchCommands.Add(Sql.Batch("update alert_inbox set received_at = $4 where service = $1 and environment = $2 and fingerprint = $3", w.Alert.Service, w.Alert.Environment, w.Alert.Fingerprint, now));
+        await batch.ExecuteNonQueryAsync(ct);
+    }
+
     public async Task<AlertRow?> Find(string service, string environment, string fingerprint, CancellationToken ct) =>
         (await source.Command($"select {Columns} from alerts where service = $1 and environment = $2 and fingerprint = $3", service, environment, fingerprint).List(Read, ct)).FirstOrDefault();
 
@@ -109,20 +118,18 @@ public sealed class AlertRows(NpgsqlDataSource source)
     public Task<List<AlertRow>> OfIncident(string incident, int limit = 200, int offset = 0, CancellationToken ct = default) =>
         source.Command($"select {Columns} from alerts where incident_id = $1 order by firing desc, starts_at desc, fingerprint limit $2 offset $3", incident, limit, offset).List(Read, ct);
 
-    public async Task<bool> AnyFiring(string incident, CancellationToken ct)
-    {
-        await using var command = source.Command("select exists (select 1 from alerts where incident_id = $1 and firing)", incident);
-        return (bool)(await command.ExecuteScalarAsync(ct))!;
-    }
+    /// <summary>The fingerprints of an incident's alerts that fire.</summary>
+    public async Task<HashSet<string>> Firing(string incident, CancellationToken ct) =>
+        (await source.Command("select fingerprint from alerts where incident_id = $1 and firing limit 10000", incident).List(r => r.GetString(0), ct)).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>How many notifications a service sent, and how many of them were only counted.</summary>
     public async Task<(long Received, long Beyond)> Totals(string service, string environment, CancellationToken ct = default) =>
         (await source.Command("select received, beyond from alert_totals where service = $1 and environment = $2", service, environment).List(r => (r.GetInt64(0), r.GetInt64(1)), ct)).FirstOrDefault();
 
-    /// <summary>Alerts that no open incident shows and that ended before a time are of no use to anyone.</summary>
+    /// <summary>Alerts that ended, or whose incident was closed, and that were not heard of since a time are of no use to anyone.</summary>
     public async Task Trim(DateTimeOffset before, CancellationToken ct)
     {
-        await using var command = source.Command("delete from alerts where not firing and last_at < $1", before);
+        await using var command = source.Command("delete from alerts a where last_at < $1 and (not firing or exists (select 1 from incidents i where i.id = a.incident_id and i.status = 'closed'))", before);
         await command.ExecuteNonQueryAsync(ct);
     }
 
