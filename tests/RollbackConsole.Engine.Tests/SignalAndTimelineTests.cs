@@ -28,6 +28,19 @@ public sealed class SignalAndTimelineTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task What_fires_now_is_what_the_newest_readings_say_and_what_people_saw()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        var incident = await node.Get<IncidentDesk>().Declare(Node.Commander, "Broken", "shop", "production", SignalSet.Of(("errorRate", 0.2)).And("minorFeatureBroken"), null);
+        var firing = node.Get<FiringNow>();
+        Assert.Equal(["minor-feature", "error-rate-10-to-30"], (await firing.On(incident)).Rules.Select(r => r.Rule));
+        await node.Get<SignalIntake>().Take(Node.Commander, Reading(0.5), default);
+        Assert.Equal(["minor-feature", "error-rate-above-30"], (await firing.On(incident)).Rules.Select(r => r.Rule));
+        await node.Get<SignalIntake>().Take(Node.Commander, Reading(0.01), default);
+        Assert.Equal(["minor-feature"], (await firing.On(incident)).Rules.Select(r => r.Rule));
+    }
+
+    [Fact]
     public async Task A_reading_that_makes_no_sense_is_refused_by_its_field()
     {
         await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());

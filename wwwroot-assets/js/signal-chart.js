@@ -113,6 +113,7 @@ class SignalCharts {
     c.lineWidth = scale;
     c.font = `${11 * scale}px sans-serif`;
     c.textAlign = "left";
+    c.textBaseline = "bottom";
     let above = Infinity;
     for (const t of this.lines(s).sort((a, b) => a.at - b.at)) {
       const y = u.valToPos(t.at, "y", true);
@@ -120,7 +121,7 @@ class SignalCharts {
       c.beginPath(); c.moveTo(u.bbox.left, y); c.lineTo(u.bbox.left + u.bbox.width, y); c.stroke();
       // Labels that would cover each other are left out; the line and the matrix still say it.
       if (above - y < 14 * scale) continue;
-      c.fillText(t.says, u.bbox.left + 6 * scale, y - 4 * scale);
+      c.fillText(t.says, u.bbox.left + 6 * scale, y - 2 * scale);
       above = y;
     }
     c.restore();
