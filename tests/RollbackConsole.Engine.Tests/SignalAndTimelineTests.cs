@@ -31,7 +31,7 @@ public sealed class SignalAndTimelineTests(TestCluster cluster)
     public async Task What_fires_now_is_what_the_newest_readings_say_and_what_people_saw()
     {
         await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
-        var incident = await node.Get<IncidentDesk>().Declare(Node.Commander, "Broken", "shop", "production", SignalSet.Of(("errorRate", 0.2)).And("minorFeatureBroken"), null);
+        var incident = await node.Get<IncidentDesk>().Declare(Node.Commander, "Broken", "shop-api", "production", SignalSet.Of(("errorRate", 0.2)).And("minorFeatureBroken"), null);
         var firing = node.Get<FiringNow>();
         Assert.Equal(["minor-feature", "error-rate-10-to-30"], (await firing.On(incident)).Rules.Select(r => r.Rule));
         await node.Get<SignalIntake>().Take(Node.Commander, Reading(0.5), default);
