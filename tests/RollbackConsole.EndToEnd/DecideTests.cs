@@ -49,6 +49,8 @@ public sealed class DecideTests(RunningConsole console)
         await commander.FillAsync(".dialog [data-testid=reason]", "The index is being rebuilt");
         await commander.DblClickAsync(".dialog [data-testid=confirm]");
         await commander.WaitForSelectorAsync("[data-testid=clock]:has-text('On hold')");
+        // Keys belong to the dialog until it is gone.
+        await commander.WaitForSelectorAsync(".rz-dialog", new() { State = WaitForSelectorState.Detached });
         await commander.Keyboard.PressAsync("n");
         await commander.Keyboard.TypeAsync("Latency <b>doubled</b> at ten");
         await commander.ClickAsync("text=Add note");
@@ -75,6 +77,7 @@ public sealed class DecideTests(RunningConsole console)
         await commander.ClickAsync(".dialog [data-testid=confirm]");
         await commander.WaitForSelectorAsync(".roles strong:has-text('relief')");
         await commander.WaitForSelectorAsync("text=Gave command to relief");
+        await commander.WaitForSelectorAsync(".rz-dialog", new() { State = WaitForSelectorState.Detached });
         await commander.Keyboard.PressAsync("g");
         await commander.Keyboard.PressAsync("m");
         await commander.WaitForSelectorAsync("h1:has-text('Platform severity matrix')");

@@ -14,8 +14,9 @@ public sealed class SettingsTests(TestCluster cluster)
     public void Every_wrong_setting_is_named_at_once_and_no_password_is_repeated()
     {
         var errors = SettingsCheck.Errors(Settings(("Console:Urls", "nonsense"), ("Console:DataDirectory", ""), ("Console:Urlz", "x"), ("Engine:MostRuns", "0"), ("Engine:LeaseLength", "soon"),
-            ("ConnectionStrings:Console", "Passwort=geheim123"), ("Targets:Databases:shop", "Host=;Password=geheim123"), ("Targets:Directories:x", "relative"), ("Demo:Enabled", "perhaps"))).ToList();
-        foreach (var key in (string[])["Console:Urls:", "Console:DataDirectory", "Console:Urlz", "Engine:MostRuns", "Engine:LeaseLength", "ConnectionStrings:Console", "Targets:Databases:shop", "Targets:Directories:x", "Demo:Enabled"])
+            ("ConnectionStrings:Console", "Passwort=geheim123"), ("Targets:Databases:shop", "Host=;Password=geheim123"), ("Targets:Directories:x", "relative"), ("Demo:Enabled", "perhaps"),
+            ("Prometheus:Sources:main", "9090"), ("Prometheus:Source:main", "http://p"), ("Channels:Webhooks:webhook:Url", "file:///etc/passwd"), ("Channels:Webhooks:webhook:Tokn", "geheim123"))).ToList();
+        foreach (var key in (string[])["Console:Urls:", "Console:DataDirectory", "Console:Urlz", "Engine:MostRuns", "Engine:LeaseLength", "ConnectionStrings:Console", "Targets:Databases:shop", "Targets:Directories:x", "Demo:Enabled", "Prometheus:Sources:main", "Prometheus:Source is", "Channels:Webhooks:webhook:Url", "Channels:Webhooks:webhook:Tokn"])
             Assert.Contains(errors, e => e.StartsWith(key, StringComparison.Ordinal));
         Assert.DoesNotContain(errors, e => e.Contains("geheim123", StringComparison.Ordinal));
     }

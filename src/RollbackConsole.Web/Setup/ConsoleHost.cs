@@ -181,6 +181,8 @@ public sealed class ConsoleHost : IAsyncDisposable
     {
         foreach (var secret in settings.GetSection("Secrets").GetChildren())
             if (secret.Value is { } value) mask.Add(value);
+        foreach (var hook in settings.GetSection("Channels:Webhooks").GetChildren())
+            if (hook["Token"] is { Length: > 0 } token) mask.Add(token);
         foreach (var text in settings.GetSection("Targets:Databases").GetChildren().Select(c => c.Value ?? "").Append(connection))
             if (new NpgsqlConnectionStringBuilder(text).Password is { Length: > 0 } password) mask.Add(password);
     }
