@@ -183,10 +183,22 @@ public sealed class PrometheusTests(TestCluster cluster)
 
     private static StringContent Yaml(string text) => new(text, Encoding.UTF8, "text/yaml");
 
+    /// <summary>A port below the range from which the system gives ports to everybody else in the meantime.</summary>
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(20_000, 30_000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken: try another.
+            }
+        }
     }
 }
