@@ -221,6 +221,9 @@ public sealed class IncidentTests
         Assert.Equal((false, Somebody), (asked.ClockRuns, asked.Acknowledged!.By));
         var rejected = asked.Do(new LinkRun("r2", "p", "rejected", "s", Somebody, Noon.AddMinutes(4)));
         Assert.Equal((true, Noon.AddMinutes(19)), (rejected.ClockRuns, rejected.DecideBy));
+        // A hold after it has its own end.
+        var held = asked.Do(new DecideIncident(Choice.Hold, "r", TimeSpan.FromMinutes(5), Somebody, Noon.AddMinutes(3)));
+        Assert.Equal(Noon.AddMinutes(8), held.Do(new LinkRun("r2", "p", "rejected", "s", Somebody, Noon.AddMinutes(4))).DecideBy);
         // A decision that was taken in words stands, whatever happens to one plan.
         var said = asked.Do(new DecideIncident(Choice.FixForward, "r", null, Somebody, Noon.AddMinutes(3)));
         Assert.False(said.Do(new LinkRun("r2", "p", "rejected", "s", Somebody, Noon.AddMinutes(4))).ClockRuns);

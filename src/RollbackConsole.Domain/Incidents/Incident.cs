@@ -52,7 +52,6 @@ public sealed record Incident
     public Level Severity { get; init; }
     public Advice Action { get; init; }
     public IReadOnlyList<FiredRule> Rules { get; init; } = [];
-    public SignalSet Signals { get; init; } = SignalSet.None;
 
     /// <summary>The worst that monitoring has said; a person's milder word stands until monitoring says something worse than this.</summary>
     public Level? MonitoringSaid { get; init; }
@@ -103,6 +102,9 @@ public sealed record Incident
 
     public bool ClockRuns => Status == IncidentStatus.Open && DecidedAt is null;
 
+    /// <summary>Has this contact been called as one of this level?</summary>
+    public bool WasCalled(EscalationLevel level, EscalationContact contact) => Called.Contains(IncidentClock.CallKey(level.Number, contact));
+
     /// <summary>When something is due without anybody doing anything; null when nothing is.</summary>
     public DateTimeOffset? NextDue => IncidentClock.NextDue(this);
 
@@ -120,7 +122,7 @@ public sealed record Incident
             DeclaredAt = d.At,
         },
         IncidentClassified c => state.Classified(c),
-        IncidentDecided { Choice: Choice.Hold } d => state with { Decision = d, DecidedAt = null, ClockStartedAt = d.At, DecideBy = d.HoldUntil!.Value, OverdueAt = null },
+        IncidentDecided { Choice: Choice.Hold } d => state with { Decision = d, DecidedAt = null, ClockStartedAt = d.At, DecideBy = d.HoldUntil!.Value, OverdueAt = null, DecidingRun = null },
         IncidentDecided d => state with { Decision = d, DecidedAt = d.At, DecidingRun = null },
         DecisionOverdue o => state with { OverdueAt = o.At, Acknowledged = null },
         EscalationStarted s => state with { Escalation = s.Escalation, EscalationFrom = s.At },
@@ -168,7 +170,6 @@ public sealed record Incident
             SeenByPerson = SeenByPerson || (c.By != Person.Console && c.Signals is { Any: true }),
             ClockStartedAt = c.At,
             Rules = c.Rules.Count == 0 && c.Signals is null ? Rules : c.Rules,
-            Signals = c.Signals is null ? Signals : Signals.With(c.Signals),
             DecidedAt = stands ? DecidedAt : null,
             Decision = stands ? Decision : null,
             OverdueAt = null,

@@ -54,7 +54,7 @@ public static class IncidentClock
             foreach (var level in escalation.Levels)
             {
                 if (level.Contacts.Count == 0 && level.Number > s.LevelReached) due.Add(s.EscalationFrom + escalation.ReachedAt(level));
-                due.AddRange(level.Contacts.Where(c => !s.Called.Contains(CallKey(level.Number, c))).Select(c => s.EscalationFrom + escalation.CalledAt(level, c)));
+                due.AddRange(level.Contacts.Where(c => !s.WasCalled(level, c)).Select(c => s.EscalationFrom + escalation.CalledAt(level, c)));
             }
             if (!s.Exhausted) due.Add(s.EscalationFrom + last.Until);
         }
@@ -71,7 +71,7 @@ public static class IncidentClock
         var waited = now - s.EscalationFrom;
         foreach (var level in escalation.Levels.Where(l => escalation.ReachedAt(l) <= waited))
         {
-            var calls = level.Contacts.Where(c => escalation.CalledAt(level, c) <= waited && !s.Called.Contains(CallKey(level.Number, c))).ToList();
+            var calls = level.Contacts.Where(c => escalation.CalledAt(level, c) <= waited && !s.WasCalled(level, c)).ToList();
             // A level without contacts is told, too: it reaches nobody, and people must see that.
             if (calls.Count > 0 || (level.Contacts.Count == 0 && level.Number > s.LevelReached))
                 yield return Call(level, calls.Contains, Because(escalation, level, calls), now);

@@ -9,7 +9,13 @@ namespace RollbackConsole.Store.Communication;
 
 /// <summary>A message to a contact.</summary>
 /// <param name="Status"><c>pending</c>, <c>sent</c>, <c>failed</c>, or <c>dropped</c> because the incident was over first.</param>
-public sealed record Delivery(string Id, string IncidentId, string Contact, string Channel, string Payload, string Status, int Attempts, DateTimeOffset NextAt, string? LastError, DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt);
+public sealed record Delivery(string Id, string IncidentId, string Contact, string Channel, string Payload, string Status, int Attempts, DateTimeOffset NextAt, string? LastError, DateTimeOffset CreatedAt, DateTimeOffset? FinishedAt)
+{
+    /// <summary>Does it call this contact as one of this level? The id begins with both.</summary>
+    public bool IsFor(EscalationLevel level, EscalationContact contact) => Id.StartsWith(Prefix(IncidentId, level.Number, contact), StringComparison.Ordinal);
+
+    internal static string Prefix(string incident, int level, EscalationContact contact) => $"{incident}-{level}-{contact.Id}-";
+}
 
 /// <summary>Messages that wait to be sent. They are written in the transaction of the event that orders them, so that none is lost and none is sent for something that never happened.</summary>
 public sealed class Outbox(NpgsqlDataSource source)
@@ -34,7 +40,7 @@ public sealed class Outbox(NpgsqlDataSource source)
 
     private static NpgsqlBatchCommand Insert(Incident s, IncidentEscalated called, EscalationContact contact)
     {
-        var id = $"{s.Id}-{called.Level}-{contact.Id}-{called.At.ToUnixTimeMilliseconds()}";
+        var id = Delivery.Prefix(s.Id, called.Level, contact) + called.At.ToUnixTimeMilliseconds();
         var command = Sql.Batch("insert into outbox (id, incident_id, contact, channel, status, next_at, created_at, payload) values ($1, $2, $3, $4, 'pending', now(), $5, $6) on conflict (id) do nothing",
             id, s.Id, contact.Title, contact.Channel, called.At);
         command.Parameters.Add(new NpgsqlParameter
