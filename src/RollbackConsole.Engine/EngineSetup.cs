@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Quartz;
+using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Catalog;
 using RollbackConsole.Engine.Communication;
 using RollbackConsole.Engine.Drills;
@@ -20,10 +21,10 @@ public static class EngineSetup
     /// <summary>What people and programs can do: plans, incidents, runs, signals, drills. Needs no scheduler.</summary>
     public static IServiceCollection AddEngine(this IServiceCollection services)
     {
-        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>()
+        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>().AddSingleton<PolicyDesk>()
             .AddSingleton<FiringNow>().AddSingleton<BoardDetails>().AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
         services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunControl>()
-            .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<StepRunner>().AddSingleton<RunExecutor>();
+            .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<IStepRunner, StepRunner>().AddSingleton<IRunStore, PostgresRunStore>().AddSingleton<RunExecutor>();
         return services;
     }
 

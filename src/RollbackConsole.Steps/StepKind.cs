@@ -17,6 +17,13 @@ public interface IStepKind
     Task<StepResult> Run(StepCall call, CancellationToken ct);
 }
 
+/// <summary>A kind that can find out after a crash whether an attempt took effect.</summary>
+public interface IStepProbe
+{
+    /// <summary>Looks, without changing anything.</summary>
+    Task<(ProbeFinding Finding, string Summary)> Probe(StepCall call, CancellationToken ct);
+}
+
 /// <summary>Where a step's lines go. Waits while the store is behind, so that nothing is dropped.</summary>
 public interface IStepLog
 {

@@ -29,7 +29,7 @@ public static class StepsSetup
         services.AddSingleton<IStepKind, CommandRun>().AddSingleton<IStepKind, ScriptRun>().AddSingleton<IStepKind, HttpCheck>()
             .AddSingleton<IStepKind, PostgresBackup>().AddSingleton<IStepKind, PostgresRestore>().AddSingleton<IStepKind, PostgresMigrate>()
             .AddSingleton<IStepKind, PostgresSnapshot>().AddSingleton<IStepKind, PostgresCompare>()
-            .AddSingleton<IStepKind, WaitFor>().AddSingleton<IStepKind, ConfirmChecklist>();
+            .AddSingleton<IStepKind, WaitFor>().AddSingleton<IStepKind, ConfirmChecklist>().AddSingleton<IStepKind, ApprovalGate>();
         return services.AddSingleton<StepKinds>();
     }
 }

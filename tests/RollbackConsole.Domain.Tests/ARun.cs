@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
@@ -13,13 +14,15 @@ internal static class ARun
     public static readonly Actor Commander = new("c", "Commander", [Role.Commander], []);
     public static readonly Actor Approver = new("a", "Approver", [Role.Approver], []);
 
+    public static readonly PolicyVerdict SecondPerson = PolicyVerdict.Free with { Approvals = [new(Role.Approver, 1, ExceptRequester: true, "a second person")], BreakGlass = true, ReviewWithin = TimeSpan.FromHours(24), Expires = TimeSpan.FromHours(24) };
+
     public static PlanStep Step(string id, params string[] needs) =>
         new(id, id, "command/run", new JsonObject { ["argv"] = new JsonArray("/bin/true") }, needs, TimeSpan.FromMinutes(1), 1, TimeSpan.FromSeconds(5), Effect.Once, OnFailure.Stop, null);
 
     public static Plan PlanOf(params PlanStep[] steps) => new("plan", "Plan", "shop", Risk.Modification, null, "none", [], steps, [], null, []);
 
     public static Run Requested(Plan plan, bool dryRun = false, string environment = "production") => Run.None.Do(
-        new RequestRun("r", "i", new PlanVersion(plan.Name, 1, "sha256:plan", plan), "shop", environment, new Dictionary<string, string>(), dryRun, "because", Commander.Person, Noon));
+        new RequestRun("r", "i", new PlanVersion(plan.Name, 1, "sha256:plan", plan), "shop", environment, new Dictionary<string, string>(), dryRun, "because", Commander.Person, Noon, dryRun || environment == "development" ? PolicyVerdict.Free : SecondPerson));
 
     public static Run Approved(Plan plan) => Requested(plan).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon)));
 
@@ -47,5 +50,5 @@ internal static class ARun
 
     public static StepStatus StatusOf(this Run run, string step) => run.Find(step)!.Status;
 
-    private static TOut With<TIn, TOut>(this TIn value, Func<TIn, TOut> next) => next(value);
+    public static TOut With<TIn, TOut>(this TIn value, Func<TIn, TOut> next) => next(value);
 }

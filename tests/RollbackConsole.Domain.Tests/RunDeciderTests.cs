@@ -130,12 +130,50 @@ public sealed class RunDeciderTests
     }
 
     [Fact]
-    public void A_recovery_that_fails_waits_for_a_person()
+    public void A_recovery_that_fails_turns_to_the_emergency_steps_and_says_so()
     {
-        var run = Running(PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { OnFailure = OnFailure.Recover })).Finish("a").Finish("b", StepStatus.Failed).Finish("undo-a", StepStatus.Failed);
-        Assert.Equal(RunStatus.NeedsDecision, run.Status);
-        run = run.Do(new SkipStep("undo-a", "done by hand", Commander.Person, Noon)).Do(new AdvanceRun(1, Noon));
+        var plan = PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { OnFailure = OnFailure.Recover }) with { Recovery = [Step("r")], Emergency = [Step("alarm"), Step("shut")] };
+        var run = Running(plan).Finish("a").Finish("b", StepStatus.Failed).Finish("undo-a", StepStatus.Failed);
+        Assert.Equal((RunStatus.Running, StepStatus.Canceled, StepStatus.Running), (run.Status, run.StatusOf("r"), run.StatusOf("alarm")));
+        // Whatever comes of one, the next is tried.
+        run = run.Finish("alarm", StepStatus.Error).Finish("shut");
         Assert.Equal(RunOutcome.Failed, run.Outcome);
+        Assert.StartsWith("EMERGENCY", run.Summary, StringComparison.Ordinal);
+        Assert.Contains("'alarm' could not run", run.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_recovery_that_fails_without_emergency_steps_ends_and_calls_for_people()
+    {
+        var run = Running(PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { OnFailure = OnFailure.Recover })).Finish("a").Finish("b", StepStatus.Failed).Finish("undo-a", StepStatus.Error);
+        Assert.Equal((RunStatus.Finished, RunOutcome.Failed), (run.Status, run.Outcome!.Value));
+        Assert.Contains("people have to take over", run.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_outcome_in_the_recovery_is_settled_before_the_emergency()
+    {
+        var plan = PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { OnFailure = OnFailure.Recover }) with { Emergency = [Step("alarm")] };
+        var run = Running(plan).Finish("a").Finish("b", StepStatus.Failed).Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((RunStatus.NeedsDecision, StepStatus.Unknown), (run.Status, run.StatusOf("undo-a")));
+        run = run.Do(new SettleOutcome("undo-a", StepStatus.Failed, "it did not", Commander.Person, Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal(StepStatus.Running, run.StatusOf("alarm"));
+    }
+
+    [Fact]
+    public void A_commander_can_order_the_recovery_of_a_run_that_waits_for_a_decision()
+    {
+        var plan = PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a")) with { Recovery = [Step("r")] };
+        var blocked = Running(plan).Finish("a").Finish("b", StepStatus.Failed);
+        Assert.Equal(RunStatus.NeedsDecision, blocked.Status);
+        Assert.Equal(RefusalKind.Invalid, blocked.Refused(new RecoverRun(" ", Commander.Person, Noon)).Kind);
+        var run = blocked.Do(new RecoverRun("no use", Commander.Person, Noon)).Do(new AdvanceRun(1, Noon));
+        Assert.Equal(StepStatus.Running, run.StatusOf("undo-a"));
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new RecoverRun("again", Commander.Person, Noon)).Kind);
+        Assert.Equal(RunOutcome.Failed, run.Finish("undo-a").Finish("r").Outcome);
+        // Nothing is undone while nobody knows what was done.
+        var unknown = Running(plan).Finish("a").Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Contains("settle that first", unknown.Refused(new RecoverRun("x", Commander.Person, Noon)).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -157,6 +195,49 @@ public sealed class RunDeciderTests
         Assert.Equal((StepStatus.Unknown, StepStatus.Pending), (run.StatusOf("once"), run.StatusOf("again")));
         run = run.Do(new SettleOutcome("once", StepStatus.Succeeded, "looked", Commander.Person, Noon)).Do(new AdvanceRun(2, Noon));
         Assert.Equal((StepStatus.Running, 2), (run.StatusOf("again"), run.Find("again")!.Attempt));
+    }
+
+    [Theory]
+    [InlineData(ProbeFinding.TookEffect, Effect.Once, StepStatus.Succeeded, 1)]
+    [InlineData(ProbeFinding.NoEffect, Effect.Once, StepStatus.Running, 2)]
+    [InlineData(ProbeFinding.CannotTell, Effect.Once, StepStatus.Unknown, 1)]
+    [InlineData(ProbeFinding.CannotTell, Effect.Idempotent, StepStatus.Running, 2)]
+    public void An_interrupted_step_with_a_probe_is_asked_before_anything_else(ProbeFinding finding, Effect effect, StepStatus then, int attempt)
+    {
+        var run = Running(PlanOf(Step("a") with { Effect = effect })).Do(new LeaseRun("node:2", Noon, new HashSet<string> { "a" })).Do(new AdvanceRun(2, Noon));
+        Assert.True(run.Find("a")!.Probing);
+        // A result of the attempt that was interrupted is nobody's to give any more.
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new FinishStep(2, "a", 1, StepResult.Succeeded(""), Noon)).Kind);
+        run = run.Do(new FinishProbe(2, "a", 1, finding, "looked", Noon));
+        Assert.Equal((then, attempt), (run.StatusOf("a"), run.Find("a")!.Attempt));
+    }
+
+    [Fact]
+    public void A_probe_that_is_interrupted_itself_is_asked_again()
+    {
+        var run = Running(PlanOf(Step("a"))).Do(new LeaseRun("node:2", Noon, new HashSet<string> { "a" })).Do(new LeaseRun("node:3", Noon, new HashSet<string> { "a" }));
+        Assert.True(run.Find("a")!.Probing);
+        Assert.Equal(StepStatus.Unknown, run.Do(new LeaseRun("node:4", Noon)).StatusOf("a"));
+    }
+
+    [Fact]
+    public void A_node_that_stops_finishes_what_runs_and_starts_nothing_new()
+    {
+        var run = Running(PlanOf(Step("a"), Step("b", "a")));
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new HandOver(1, Noon)).Kind);
+        run = run.Do(new FinishStep(1, "a", 1, StepResult.Succeeded("done"), Noon, GoOn: false)).Do(new HandOver(1, Noon));
+        Assert.Equal((StepStatus.Pending, null), (run.StatusOf("b"), run.Node));
+        run = run.Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((StepStatus.Running, 1), (run.StatusOf("b"), run.Find("b")!.Attempt));
+    }
+
+    [Fact]
+    public void What_the_plans_own_condition_leaves_out_is_no_shortcoming()
+    {
+        var run = Running(PlanOf(Step("a"), Step("b", "a")));
+        run = run.Do(new FinishStep(1, "a", 1, new StepResult(StepStatus.Skipped, "Left out"), Noon)).Finish("b");
+        Assert.Equal(RunOutcome.Succeeded, run.Outcome);
+        Assert.Contains("1 left out", run.Summary, StringComparison.Ordinal);
     }
 
     [Fact]

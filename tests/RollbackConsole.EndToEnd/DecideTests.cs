@@ -119,10 +119,10 @@ public sealed class DecideTests(RunningConsole console)
         await console.Cli("user", "create", "--name", "cataloger", "--password", "a long enough password", "--role", "admin");
         var admin = await console.SignIn("cataloger", "a long enough password");
         await admin.GotoAsync(console.Address + "/catalog");
-        await admin.FillAsync("[data-testid=catalog-search]", "orders 1000");
+        await admin.FillAsync("[data-testid=catalog-search]", "orders");
         await admin.WaitForFunctionAsync("() => document.querySelectorAll('tbody tr').length === 1");
         await admin.ClickAsync("[data-testid=entity-shop-api] a");
-        await admin.WaitForSelectorAsync("text=15m, says Tenant 1000");
+        await admin.WaitForSelectorAsync("text=15m, says Shop API");
         await admin.WaitForSelectorAsync(".relations a:has-text('Shop database')");
         await admin.ClickAsync("text=Edit");
         var yaml = await admin.InputValueAsync("[data-testid=yaml]");

@@ -53,6 +53,7 @@ internal sealed class Node : IAsyncDisposable
             o.LeaseLength = lease ?? TimeSpan.FromSeconds(3);
             o.ReconcileEvery = TimeSpan.FromMilliseconds(300);
             o.LogFlushEvery = TimeSpan.FromMilliseconds(30);
+            o.HandOverWithin = TimeSpan.FromSeconds(3);
         });
         builder.Services.Configure<HostOptions>(h => h.ShutdownTimeout = TimeSpan.FromSeconds(20));
         builder.Services.AddStore(connection).AddSteps().AddEngine().AddEngineJobs(16);

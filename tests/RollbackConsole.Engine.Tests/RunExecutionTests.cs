@@ -263,7 +263,7 @@ public sealed class RunExecutionTests(TestCluster cluster)
     }
 
     [Fact]
-    public async Task A_node_that_stops_hands_its_run_over_and_a_once_step_is_left_to_a_person()
+    public async Task A_node_that_cannot_wait_any_longer_leaves_a_once_step_to_a_person()
     {
         var connection = await cluster.EmptyDatabase();
         var counter = Path.Combine(cluster.Folder(), "count");
@@ -272,7 +272,7 @@ public sealed class RunExecutionTests(TestCluster cluster)
             plan: handed
             title: Handed over
             steps:
-              - { id: again, uses: script/run, effect: idempotent, with: { body: "echo again >> {{counter}}; sleep 2" } }
+              - { id: again, uses: script/run, effect: idempotent, with: { body: "echo again >> {{counter}}; sleep 6" } }
               - { id: once, uses: script/run, effect: once, needs: [], with: { body: "echo once >> {{counter}}; sleep 300" } }
             """);
         await first.Until(run.Id, r => File.Exists(counter) && File.ReadAllLines(counter).Length >= 2);

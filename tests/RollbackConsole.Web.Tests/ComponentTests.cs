@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Bunit;
 using Microsoft.Extensions.DependencyInjection;
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
@@ -119,7 +120,7 @@ public sealed class ComponentTests : BunitContext
     private static Run Requested()
     {
         var plan = new Plan("p", "Plan", "shop", Risk.Modification, null, "none", [], [Step("one")], [], null, []);
-        return Do(Run.None, new RequestRun("r", "i", new PlanVersion("p", 1, "sha256:p", plan), "shop", "production", new Dictionary<string, string>(), false, "because", Commander.Person, Noon));
+        return Do(Run.None, new RequestRun("r", "i", new PlanVersion("p", 1, "sha256:p", plan), "shop", "production", new Dictionary<string, string>(), false, "because", Commander.Person, Noon, PolicyVerdict.Free with { Approvals = [new(Role.Approver, 1, true, "a second person")] }));
     }
 
     private static Run Failed()

@@ -73,7 +73,7 @@ public sealed class DecideComponentTests : BunitContext
     public void A_plan_that_cannot_meet_the_limit_says_so_and_is_never_first()
     {
         var proposal = Proposals.Of(new ProposalNeed("shop", Level.High, Advice.QuickFixThenRollBack, null, TimeSpan.FromMinutes(15), "Tenant 1000", []),
-            [(Plan("slow", TimeSpan.FromMinutes(45)), new PlanRecord(Noon, null, 9, 0, TimeSpan.FromMinutes(40))), (Plan("quick", TimeSpan.FromMinutes(5)), PlanRecord.None)], Noon);
+            [(Plan("slow", TimeSpan.FromMinutes(45)), new PlanRecord(Noon, null, 9, 0, TimeSpan.FromMinutes(40)), PolicyWord.None), (Plan("quick", TimeSpan.FromMinutes(5)), PlanRecord.None, PolicyWord.None)], Noon);
         Assert.Equal(["quick", "slow"], proposal.Plans.Select(p => p.Name));
         var incident = new Incident { Id = "i", Number = 1, Service = "shop", Status = IncidentStatus.Open };
         var asked = new List<string>();
@@ -92,9 +92,9 @@ public sealed class DecideComponentTests : BunitContext
     {
         var now = Noon;
         PlanRecord record = new(now.AddDays(-daysAgo), failed > 0 ? now.AddMinutes(1) : null, 1, failed, null);
-        var plans = Proposals.Of(new ProposalNeed("shop", Level.Critical, Advice.RollBackNow, null, null, null, []), [(Plan("fresh", null), PlanRecord.None), (Plan("tested", null), record)], now).Plans;
+        var plans = Proposals.Of(new ProposalNeed("shop", Level.Critical, Advice.RollBackNow, null, null, null, []), [(Plan("fresh", null), PlanRecord.None, PolicyWord.None), (Plan("tested", null), record, PolicyWord.None)], now).Plans;
         Assert.Equal(failed > 0 ? "fresh" : "tested", plans[0].Name);
-        Assert.Equal("No plan of the library is written for this service.", Proposals.Of(new ProposalNeed("other", Level.Critical, Advice.RollBackNow, null, null, null, []), [(Plan("fresh", null), PlanRecord.None)], now).Lead);
+        Assert.Equal("No plan of the library is written for this service.", Proposals.Of(new ProposalNeed("other", Level.Critical, Advice.RollBackNow, null, null, null, []), [(Plan("fresh", null), PlanRecord.None, PolicyWord.None)], now).Lead);
     }
 
     [Theory]

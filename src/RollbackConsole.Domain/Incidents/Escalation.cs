@@ -10,8 +10,14 @@ public sealed record EscalationContact(string Id, string Title, TimeSpan After, 
 }
 
 /// <param name="Until">From the start of the escalation; when it has passed without an acknowledgement, the next level is called.</param>
-/// <param name="Authority">What people of this level may order.</param>
-public sealed record EscalationLevel(int Number, string Name, string Responder, TimeSpan Until, string Authority, IReadOnlyList<EscalationContact> Contacts);
+/// <summary>What kind of rollback people of a level may order (mission row S2.13).</summary>
+public enum RollbackAuthority { Standard, Complex }
+
+/// <param name="Authority">What people of this level may order, in words.</param>
+/// <param name="Group">The accounts that belong to this level; null when the console does not know them, and then holds nobody to it.</param>
+/// <param name="May">The authority as policies ask for it.</param>
+public sealed record EscalationLevel(int Number, string Name, string Responder, TimeSpan Until, string Authority, IReadOnlyList<EscalationContact> Contacts,
+    string? Group = null, RollbackAuthority May = RollbackAuthority.Complex);
 
 /// <summary>Something that is due at a time of the incident: tell, gather, validate.</summary>
 /// <param name="At">From the declaration.</param>

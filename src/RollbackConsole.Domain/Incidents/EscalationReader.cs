@@ -38,7 +38,7 @@ public static partial class EscalationReader
     private static EscalationLevel? ReadLevel(DocumentReader read, DocumentNode node, List<EscalationLevel> before, Dictionary<string, EscalationContact> contacts)
     {
         var at = $"levels[{before.Count}]";
-        if (read.Map(node, at, "name", "responder", "until", "authority", "contacts") is not { } map) return null;
+        if (read.Map(node, at, "name", "responder", "until", "authority", "contacts", "group", "may") is not { } map) return null;
         var until = read.Duration(map, "until", at, Longest);
         if (map["until"] is null) read.Error(map, at + ".until", "'until' is missing: when the next level is called, such as 15m.");
         if (until is { } u && before.Count > 0 && u <= before[^1].Until) read.Error(map["until"]!, at + ".until", $"This level must last longer than the one before, which ends at {Duration.Format(before[^1].Until)}.");
@@ -51,7 +51,8 @@ public static partial class EscalationReader
         var title = read.Text(map, "name", at, required: true, longest: 100) ?? "";
         if (people.Count == 0) read.Warn(map, at + ".contacts", $"Level {before.Count + 1} ({title}) reaches nobody: it names no contact.");
         else if (people.TrueForAll(p => !p.Reachable)) read.Warn(map["contacts"]!, at + ".contacts", $"Level {before.Count + 1} ({title}) reaches nobody: none of its contacts has a channel.");
-        return new EscalationLevel(before.Count + 1, title, read.Text(map, "responder", at) ?? "", until ?? TimeSpan.FromHours(1), read.Text(map, "authority", at) ?? "", people);
+        return new EscalationLevel(before.Count + 1, title, read.Text(map, "responder", at) ?? "", until ?? TimeSpan.FromHours(1), read.Text(map, "authority", at) ?? "", people,
+            read.Text(map, "group", at, longest: 80), read.Choice<RollbackAuthority>(map, "may", at) ?? RollbackAuthority.Complex);
     }
 
     private static Dictionary<string, EscalationContact> ReadContacts(DocumentReader read, DocumentNode? node)

@@ -34,6 +34,15 @@ public enum ItemList { Evidence, Milestone }
 /// <param name="Fires">How often it began to fire since <paramref name="Since"/>.</param>
 public sealed record KnownAlert(Alert Alert, int Fires, DateTimeOffset Since, bool Flapping, DateTimeOffset ChangedAt);
 
+/// <summary>The review of a run that was started without approval.</summary>
+public sealed record Review(ReviewDue Due, int Reminders, DateTimeOffset? RemindedAt, ReviewDone? Done)
+{
+    /// <summary>Long enough to be answered, short enough not to be forgotten.</summary>
+    public static readonly TimeSpan RemindEvery = TimeSpan.FromHours(4);
+
+    public DateTimeOffset? NextReminder => Done is not null ? null : RemindedAt is { } last ? last + RemindEvery : Due.DueAt;
+}
+
 /// <summary>An incident as its events tell it.</summary>
 public sealed record Incident
 {
@@ -98,6 +107,8 @@ public sealed record Incident
     public ImmutableSortedSet<long> Pins { get; init; } = [];
     public ImmutableDictionary<(ItemList List, string Item), ItemDone> Done { get; init; } = ImmutableDictionary<(ItemList, string), ItemDone>.Empty;
 
+    public ImmutableDictionary<string, Review> Reviews { get; init; } = ImmutableDictionary<string, Review>.Empty;
+
     public bool Exists => Id.Length > 0;
 
     public bool ClockRuns => Status == IncidentStatus.Open && DecidedAt is null;
@@ -144,8 +155,11 @@ public sealed record Incident
         // Whoever asks for a run has decided; the console's own request waits for a person.
         RunLinked { Kind: "requested" } r when r.By != Person.Console && (state.Decision?.Choice != Choice.RollBack || state.DecidedAt is null) =>
             state with { DecidedAt = r.At, DecidingRun = r.RunId, Decision = new IncidentDecided(Choice.RollBack, r.Summary, null, r.By, r.At) },
-        RunLinked { Kind: "rejected" } r when r.RunId == state.DecidingRun =>
+        RunLinked { Kind: "rejected" or "expired" } r when r.RunId == state.DecidingRun =>
             state with { DecidedAt = null, DecidingRun = null, Decision = null, OverdueAt = null, ClockStartedAt = r.At, DecideBy = r.At + state.DecideWithin },
+        ReviewDue r => state with { Reviews = state.Reviews.SetItem(r.RunId, new Review(r, 0, null, null)) },
+        ReviewReminded r => state with { Reviews = state.Reviews.SetItem(r.RunId, state.Reviews[r.RunId] with { Reminders = r.Reminder, RemindedAt = r.At }) },
+        ReviewDone r => state with { Reviews = state.Reviews.SetItem(r.RunId, state.Reviews[r.RunId] with { Done = r }) },
         IncidentResolved r => state with { Status = IncidentStatus.Resolved, ResolvedAt = r.At },
         IncidentClosed => state with { Status = IncidentStatus.Closed },
         NoteAdded or RunLinked or ContactTold or ContactMissed => state,

@@ -10,7 +10,8 @@ public static class IncidentClock
     /// <param name="firing">Fingerprints of the alerts that fire now.</param>
     public static IReadOnlyList<IEvent> Due(Incident s, bool symptomSeen, IReadOnlySet<string> firing, DateTimeOffset now)
     {
-        if (!s.Exists || s.Status != IncidentStatus.Open) return [];
+        if (!s.Exists) return [];
+        // A review is owed whatever became of the incident.
         var events = new List<IEvent>();
         var state = s;
         void Happen(IEvent e)
@@ -19,6 +20,9 @@ public static class IncidentClock
             state = Incident.Apply(state, e);
         }
 
+        foreach (var (run, review) in s.Reviews.OrderBy(r => r.Key, StringComparer.Ordinal))
+            if (review.NextReminder <= now) Happen(new ReviewReminded(run, review.Reminders + 1, review.Due.DueAt, now));
+        if (s.Status != IncidentStatus.Open) return events;
         if (state.ClockRuns && state.OverdueAt is null && now >= state.DecideBy)
         {
             Happen(new DecisionOverdue(state.DecideBy, now));
@@ -44,8 +48,8 @@ public static class IncidentClock
 
     public static DateTimeOffset? NextDue(Incident s)
     {
-        if (!s.Exists || s.Status != IncidentStatus.Open) return null;
-        var due = new List<DateTimeOffset>();
+        var due = new List<DateTimeOffset>(s.Reviews.Values.Select(r => r.NextReminder).OfType<DateTimeOffset>());
+        if (!s.Exists || s.Status != IncidentStatus.Open) return due.Count == 0 ? null : due.Min();
         if (s.ClockRuns && s.OverdueAt is null) due.Add(s.DecideBy);
         if (s.ThenAt is { } then) due.Add(then);
         due.AddRange(s.Alerts.Values.Where(a => a.Flapping).Select(SteadyAt));

@@ -51,3 +51,8 @@ public sealed record ReportDelivery(string Delivery, string Contact, string Chan
 public sealed record ResolveIncident(string Summary, Person By, DateTimeOffset At) : IncidentCommand(By, At);
 
 public sealed record CloseIncident(Person By, DateTimeOffset At) : IncidentCommand(By, At);
+
+/// <summary>A run of this incident was started without approval.</summary>
+public sealed record OweReview(string RunId, string Plan, string Reason, DateTimeOffset DueAt, Person By, DateTimeOffset At) : IncidentCommand(By, At);
+
+public sealed record ReviewBreakGlass(string RunId, string Findings, Person By, DateTimeOffset At) : IncidentCommand(By, At);

@@ -41,6 +41,10 @@ public static class IncidentDecider
         LinkRun l => Decision.Accept([new RunLinked(l.RunId, l.Plan, l.Kind, l.Summary, l.By, l.At), .. l.Kind == "requested" && l.By != Person.Console ? Here(s, l) : []]),
         ReportDelivery r => Decision.Accept(r.Failure is { } why ? new ContactMissed(r.Delivery, r.Contact, r.Channel, why, r.At) : new ContactTold(r.Delivery, r.Contact, r.Channel, r.Attempts, r.At)),
         CheckItem c => Check(s, c),
+        OweReview o => Decision.Accept(new ReviewDue(o.RunId, o.Plan, o.Reason, o.DueAt, o.By, o.At)),
+        ReviewBreakGlass r => Reviewed(s, r),
+        CloseIncident when s.Reviews.Values.FirstOrDefault(v => v.Done is null) is { } owed =>
+            Decision.Conflict($"'{owed.Due.Plan}' was started without approval by {owed.Due.By.Name}; incident {s.Number} closes after somebody reviewed that."),
         _ when s.Status == IncidentStatus.Closed => Decision.Conflict($"Incident {s.Number} is closed; declare a new one."),
         Reclassify r => Classify(s, r),
         Raise r => r.Classification.Severity < s.Severity && !(s.ByPerson && r.Classification.Severity >= s.MonitoringSaid)
@@ -102,6 +106,12 @@ public static class IncidentDecider
     /// <summary>Whoever takes command or decides is there: nobody else needs to be called.</summary>
     private static IEnumerable<IEvent> Here(Incident s, IncidentCommand c) =>
         s.Status == IncidentStatus.Open && s.Acknowledged is null && s.LevelReached > 0 ? [new IncidentAcknowledged(s.LevelReached, c.By, c.At)] : [];
+
+    private static Decision Reviewed(Incident s, ReviewBreakGlass r) =>
+        !s.Reviews.TryGetValue(r.RunId, out var review) ? Decision.Refuse(RefusalKind.NotFound, "This run needs no review.", "run")
+        : review.Done is { } done ? Decision.Conflict($"{done.By.Name} has reviewed it already.")
+        : review.Due.By.Id == r.By.Id ? Decision.Refuse(RefusalKind.Forbidden, "Nobody reviews their own decision: another person has to look at it.")
+        : Text(r.Findings, LongestNote, "finding", "findings") ?? Decision.Accept(new ReviewDone(r.RunId, r.Findings.Trim(), r.By, r.At));
 
     private static Decision Check(Incident s, CheckItem c)
     {

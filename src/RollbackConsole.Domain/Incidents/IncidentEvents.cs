@@ -70,6 +70,16 @@ public sealed record CommanderAssigned(Person Commander, Person By, DateTimeOffs
 [EventKind("incident.role.assigned")]
 public sealed record RoleAssigned(IncidentRole Role, Person? Holder, Person By, DateTimeOffset At) : IEvent;
 
+/// <summary>A run was started without approval; somebody has to look at that decision afterwards.</summary>
+[EventKind("incident.review.due")]
+public sealed record ReviewDue(string RunId, string Plan, string Reason, DateTimeOffset DueAt, Person By, DateTimeOffset At) : IEvent;
+
+[EventKind("incident.review.reminded")]
+public sealed record ReviewReminded(string RunId, int Reminder, DateTimeOffset DueAt, DateTimeOffset At) : IEvent;
+
+[EventKind("incident.review.done")]
+public sealed record ReviewDone(string RunId, string Findings, Person By, DateTimeOffset At) : IEvent;
+
 [EventKind("incident.note.added")]
 public sealed record NoteAdded(string Text, Person By, DateTimeOffset At) : IEvent;
 

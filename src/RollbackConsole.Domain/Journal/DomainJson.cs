@@ -11,6 +11,8 @@ public static class DomainJson
 {
     public static readonly JsonSerializerOptions Options = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
 
+    public static string Text<T>(T value) => JsonSerializer.Serialize(value, Options);
+
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
     {
         options.DefaultIgnoreCondition = JsonIgnoreCondition.Never;

@@ -3,7 +3,7 @@ using RollbackConsole.Domain.Journal;
 namespace RollbackConsole.Domain.Library;
 
 /// <summary>Kinds of documents that share one way of being kept; plans have their own stream, because runs embed them.</summary>
-public enum LibraryKind { Catalog, Matrices, Escalations }
+public enum LibraryKind { Catalog, Matrices, Escalations, Policies }
 
 /// <summary>A document before it was read further: its name, its title and what is wrong with it.</summary>
 public sealed record DocumentReading<T>(string? Name, string? Title, T? Document, string? Digest, IReadOnlyList<DocumentError> Errors, IReadOnlyList<DocumentError> Warnings) where T : class

@@ -26,18 +26,38 @@ public enum OnFailure
 }
 
 /// <summary>Which part of a plan a step belongs to.</summary>
-public enum StepPart { Step, Check, Undo, Recovery }
+public enum StepPart { Step, Check, Undo, Recovery, Emergency }
+
+/// <summary>What a plan is for; the room offers the last two as one confirmed action each.</summary>
+public enum PlanPurpose
+{
+    Rollback,
+    /// <summary>Back to the last known good version: services first, the database only if that is safe, then notify (mission row S0.8).</summary>
+    Emergency,
+    /// <summary>Stop processing, read-only, roll back, restore gradually (mission row S0.9).</summary>
+    CircuitBreaker,
+}
+
+/// <summary>How a plan reaches its target; policies may prefer one.</summary>
+public enum Strategy { AllAtOnce, Canary }
 
 /// <summary>A rollback plan: an immutable version of it is named by the digest of its content.</summary>
 /// <param name="Objective">Recovery time objective: from approval to verified, at the most.</param>
 /// <param name="Downtime">As written: <c>none</c>, or a range such as <c>10m-15m</c>.</param>
 /// <param name="Checks">Steps that verify the result once every other step is done.</param>
 /// <param name="Recovery">Steps of forward recovery.</param>
+/// <param name="Emergency">What is done when the recovery itself goes wrong, each step whatever came of the one before.</param>
 /// <param name="Level">1 switches a feature off, 2 goes back a version, 3 is a hotfix; null when the levels do not apply.</param>
 public sealed record Plan(
     string Name, string Title, string? Service, Risk Risk, TimeSpan? Objective, string Downtime,
     IReadOnlyList<PlanParameter> Parameters, IReadOnlyList<PlanStep> Steps, IReadOnlyList<PlanStep> Checks,
-    string? CheckSuite, IReadOnlyList<PlanStep> Recovery, int? Level = null);
+    string? CheckSuite, IReadOnlyList<PlanStep> Recovery, int? Level = null, IReadOnlyList<PlanStep>? Emergency = null,
+    PlanPurpose Purpose = PlanPurpose.Rollback, Strategy Strategy = Strategy.AllAtOnce)
+{
+    /// <summary>The end of the downtime's range; null when there is none.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public TimeSpan? LongestDowntime => Downtime != "none" && Library.Duration.TryParse(Downtime.Split('-')[^1], out var down) ? down : null;
+}
 
 public enum ParameterType { Text, Integer, Number, Flag, Choice }
 
@@ -49,10 +69,14 @@ public sealed record PlanParameter(
 /// <param name="With">The kind's inputs, not yet rendered.</param>
 /// <param name="Needs">Steps that must be done before; empty for a first step.</param>
 /// <param name="Timeout">Per attempt.</param>
+/// <param name="Probe">Asked after a crash: succeeds when the step has taken effect, fails when it has not.</param>
+/// <param name="If">A template; the step is left out when it renders to anything but <c>true</c>.</param>
+/// <param name="Destructive">It can lose data: whoever approves says so in their own words.</param>
 /// <param name="Undo">What takes this step back when a later one fails with <see cref="OnFailure.Recover"/>.</param>
 public sealed record PlanStep(
     string Id, string Title, string Uses, JsonObject With, IReadOnlyList<string> Needs, TimeSpan Timeout,
-    int Attempts, TimeSpan RetryDelay, Effect Effect, OnFailure OnFailure, PlanStep? Undo);
+    int Attempts, TimeSpan RetryDelay, Effect Effect, OnFailure OnFailure, PlanStep? Undo,
+    PlanStep? Probe = null, string? If = null, bool Destructive = false);
 
 /// <summary>A stored version of a plan.</summary>
 /// <param name="Version">1, 2, 3 … in the order of import.</param>

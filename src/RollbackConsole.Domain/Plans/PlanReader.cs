@@ -22,8 +22,8 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
     /// <summary>When a step names none: most steps of a rollback take seconds; ten minutes is a stuck one.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(10);
 
-    private static readonly string[] PlanKeys = ["plan", "title", "service", "risk", "objective", "downtime", "level", "parameters", "steps", "checks", "recovery"];
-    private static readonly string[] StepKeys = ["id", "title", "uses", "with", "needs", "timeout", "retry", "effect", "on-failure", "undo"];
+    private static readonly string[] PlanKeys = ["plan", "title", "service", "risk", "objective", "downtime", "level", "purpose", "strategy", "parameters", "steps", "checks", "recovery", "emergency"];
+    private static readonly string[] StepKeys = ["id", "title", "uses", "with", "needs", "timeout", "retry", "effect", "on-failure", "undo", "probe", "if", "destructive"];
     private static readonly string[] ParameterKeys = ["type", "required", "default", "pattern", "choices", "description"];
 
     public PlanReading Read(DocumentNode root)
@@ -59,13 +59,15 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
         var recovery = ReadSteps(read, map["recovery"], "recovery", scope, sequential: true);
         if (recovery.FirstOrDefault(r => r.OnFailure == OnFailure.Recover) is { } circular)
             read.Error(map["recovery"]!, "recovery", $"'{circular.Id}': a recovery step cannot itself recover.");
+        var emergency = ReadSteps(read, map["emergency"], "emergency", scope, sequential: true);
         var downtime = read.Text(map, "downtime", "") ?? "none";
         if (downtime != "none" && !downtime.Split('-').All(d => Duration.TryParse(d, out _)))
             read.Error(map["downtime"]!, "downtime", "Write 'none', a duration such as 10m, or a range such as 10m-15m.");
 
         return new Plan(name ?? "", read.Text(map, "title", "", required: true, longest: 200) ?? "", read.Text(map, "service", "", longest: 100),
             read.Choice<Risk>(map, "risk", "") ?? Risk.Modification, read.Duration(map, "objective", "", LongestTimeout), downtime,
-            parameters, steps, checks, suite, recovery, read.Integer(map, "level", "", 1, 3));
+            parameters, steps, checks, suite, recovery, read.Integer(map, "level", "", 1, 3), emergency,
+            Dashed<PlanPurpose>(read, map, "purpose") ?? PlanPurpose.Rollback, Dashed<Strategy>(read, map, "strategy") ?? Strategy.AllAtOnce);
     }
 
     private static List<PlanParameter> ReadParameters(DocumentReader read, DocumentNode? node)
@@ -114,13 +116,14 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             var id = read.Identifier(map, "id", at, StepRule(), "lower-case letters, digits, '_' or '-', starting with a letter, at most 63");
             if (id is not null && !scope.Steps.Add(id)) read.Error(map["id"]!, at + ".id", $"Another step is called '{id}' already.");
             if (id?.StartsWith("undo-", StringComparison.Ordinal) == true) read.Error(map["id"]!, at + ".id", "Names that start with 'undo-' are kept for the undoing of steps.");
+            if (id?.StartsWith("policy-", StringComparison.Ordinal) == true) read.Error(map["id"]!, at + ".id", "Names that start with 'policy-' are kept for what a policy adds.");
             var needs = map["needs"] is { } listed
                 ? read.Texts(listed, at + ".needs")
                 : sequential && steps.Count > 0 ? [steps[^1].Id] : [];
             steps.Add(ReadStep(read, map, at, id ?? $"?{index}", needs));
             places[steps[^1].Id] = map["needs"] ?? map;
             if (path != "steps" && map["undo"] is { } undone) read.Error(undone, at + ".undo", "Only the plan's own steps can be undone.");
-            if (path == "recovery" && map["needs"] is { } ordered) read.Error(ordered, at + ".needs", "Recovery steps run one after the other, in the order in which they stand.");
+            if (path is "recovery" or "emergency" && map["needs"] is { } ordered) read.Error(ordered, at + ".needs", "These steps run one after the other, in the order in which they stand.");
         }
         CheckNeeds(read, steps, places, path);
         index = -1;
@@ -128,12 +131,15 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
         {
             if (++index >= steps.Count) break;
             var visible = Ancestors(steps, steps[index]).Concat(outer).ToHashSet(StringComparer.Ordinal);
-            var verbatim = kinds.GetValueOrDefault(steps[index].Uses)?.Inputs.Where(i => i.Type == InputType.Verbatim).Select(i => i.Name).ToHashSet(StringComparer.Ordinal) ?? [];
+            var verbatim = Verbatim(steps[index].Uses);
             foreach (var entry in (map["with"] as MapNode)?.Entries.Where(e => !verbatim.Contains(e.Key.Value)) ?? [])
                 CheckReferences(read, entry.Value, $"{path}[{index}].with.{entry.Key.Value}", scope, visible);
-            var keptAsText = kinds.GetValueOrDefault(steps[index].Undo?.Uses ?? "")?.Inputs.Where(i => i.Type == InputType.Verbatim).Select(i => i.Name).ToHashSet(StringComparer.Ordinal) ?? [];
+            var keptAsText = Verbatim(steps[index].Undo?.Uses);
             foreach (var entry in ((map["undo"] as MapNode)?["with"] as MapNode)?.Entries.Where(e => !keptAsText.Contains(e.Key.Value)) ?? [])
                 CheckReferences(read, entry.Value, $"{path}[{index}].undo.with.{entry.Key.Value}", scope, [.. visible, steps[index].Id]);
+            foreach (var entry in ((map["probe"] as MapNode)?["with"] as MapNode)?.Entries.Where(e => !Verbatim(steps[index].Probe?.Uses).Contains(e.Key.Value)) ?? [])
+                CheckReferences(read, entry.Value, $"{path}[{index}].probe.with.{entry.Key.Value}", scope, visible);
+            if (map["if"] is { } condition) CheckReferences(read, condition, $"{path}[{index}].if", scope, visible);
         }
         return steps;
     }
@@ -155,17 +161,31 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             // Whoever asks for retries says that the step may be repeated.
             effect ?? (attempts > 1 ? Effect.Idempotent : kind?.DefaultEffect ?? Effect.Once),
             read.Choice<OnFailure>(map, "on-failure", at) ?? OnFailure.Stop,
-            ReadUndo(read, map, at, id));
+            ReadPart(read, map, "undo", "Undo: ", at, id), ReadPart(read, map, "probe", "Probe: ", at, id), read.Text(map, "if", at, longest: 300),
+            read.Flag(map, "destructive", at) ?? kind?.Destructive ?? false);
     }
 
-    private PlanStep? ReadUndo(DocumentReader read, MapNode map, string at, string id)
+    private HashSet<string> Verbatim(string? uses) => kinds.GetValueOrDefault(uses ?? "")?.Inputs.Where(i => i.Type == InputType.Verbatim).Select(i => i.Name).ToHashSet(StringComparer.Ordinal) ?? [];
+
+    /// <summary>An enum written with dashes: <c>circuit-breaker</c>.</summary>
+    private static T? Dashed<T>(DocumentReader read, MapNode map, string key) where T : struct, Enum
     {
-        if (map["undo"] is not { } node || read.Map(node, at + ".undo", "uses", "with", "timeout", "effect") is not { } undo) return null;
-        var uses = read.Text(undo, "uses", at + ".undo", required: true) ?? "";
-        var kind = ReadUse(read, undo, at + ".undo", uses);
-        return new PlanStep("undo-" + id, "Undo: " + (read.Text(map, "title", at, longest: 200) ?? id), uses, undo["with"] is MapNode with ? (JsonObject)Canonical.ToJson(with)! : [], [],
-            read.Duration(undo, "timeout", at + ".undo", LongestTimeout) ?? DefaultTimeout, 1, TimeSpan.FromSeconds(5),
-            read.Choice<Effect>(undo, "effect", at + ".undo") ?? kind?.DefaultEffect ?? Effect.Once, OnFailure.Stop, null);
+        if (read.Text(map, key, "") is not { } text) return null;
+        foreach (var value in Enum.GetValues<T>())
+            if (string.Equals(value.ToString(), text.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)) return value;
+        read.Error(map[key]!, key, $"'{text}' is none of {string.Join(", ", Enum.GetNames<T>().Select(n => string.Concat(n.Select((c, i) => char.IsUpper(c) && i > 0 ? "-" + c : c.ToString())).ToLowerInvariant()))}.");
+        return null;
+    }
+
+    /// <summary>What belongs to a step and is run in its place: its undoing, or the question whether it happened.</summary>
+    private PlanStep? ReadPart(DocumentReader read, MapNode map, string key, string title, string at, string id)
+    {
+        if (map[key] is not { } node || read.Map(node, $"{at}.{key}", "uses", "with", "timeout", "effect") is not { } undo) return null;
+        var uses = read.Text(undo, "uses", $"{at}.{key}", required: true) ?? "";
+        var kind = ReadUse(read, undo, $"{at}.{key}", uses);
+        return new PlanStep(key + "-" + id, title + (read.Text(map, "title", at, longest: 200) ?? id), uses, undo["with"] is MapNode with ? (JsonObject)Canonical.ToJson(with)! : [], [],
+            read.Duration(undo, "timeout", $"{at}.{key}", LongestTimeout) ?? DefaultTimeout, 1, TimeSpan.FromSeconds(5),
+            read.Choice<Effect>(undo, "effect", $"{at}.{key}") ?? kind?.DefaultEffect ?? Effect.Once, OnFailure.Stop, null);
     }
 
     private StepKindSchema? ReadUse(DocumentReader read, MapNode map, string at, string uses)

@@ -16,6 +16,13 @@ public sealed record PlanRecord(DateTimeOffset? LastSucceeded, DateTimeOffset? L
 /// <param name="RollbackLevel">The level that the symptom asks for.</param>
 public sealed record ProposalNeed(string Service, Level Severity, Advice Action, int? RollbackLevel, TimeSpan? Limit, string? LimitBy, IReadOnlyList<FiredRule> Rules);
 
+/// <summary>What the policies in force say about a plan for this incident.</summary>
+/// <param name="Block">Why it cannot be run under them; null when it can.</param>
+public sealed record PolicyWord(string? Block, IReadOnlyList<string> Prefer)
+{
+    public static readonly PolicyWord None = new(null, []);
+}
+
 /// <summary>A plan that fits, and why.</summary>
 /// <param name="Infeasible">Why it cannot meet the limit; null when it can, or when nothing limits it.</param>
 public sealed record ProposedPlan(string Name, int Version, string Title, Risk Risk, int? Level, TimeSpan? Objective, string Downtime, IReadOnlyList<string> Why, string? Infeasible, PlanRecord Record, int Score);
@@ -30,22 +37,25 @@ public static class Proposals
     /// <summary>A plan that ran longer ago than this has to be trusted blindly.</summary>
     public static readonly TimeSpan Fresh = TimeSpan.FromDays(90);
 
-    public static Proposal Of(ProposalNeed need, IEnumerable<(PlanVersion Version, PlanRecord Record)> plans, DateTimeOffset now)
+    public static Proposal Of(ProposalNeed need, IEnumerable<(PlanVersion Version, PlanRecord Record, PolicyWord Policy)> plans, DateTimeOffset now)
     {
-        var ranked = plans.Where(p => p.Version.Plan.Service is null || p.Version.Plan.Service == need.Service).Select(p => Rank(need, p.Version, p.Record, now))
+        var ranked = plans.Where(p => p.Version.Plan.Service is null || p.Version.Plan.Service == need.Service).Select(p => Rank(need, p.Version, p.Record, p.Policy, now))
             .OrderByDescending(p => p.Score).ThenBy(p => p.Objective ?? TimeSpan.MaxValue).ThenBy(p => p.Name, StringComparer.Ordinal).ToList();
         var alternative = need.Rules.Select(r => r.Alternative).FirstOrDefault(a => a is not null);
         return new Proposal(Lead(need, ranked), ranked, alternative ?? (need.Action == Advice.FixForward ? "Fix forward: the matrix prefers a fix to a rollback at this severity." : null));
     }
 
-    private static ProposedPlan Rank(ProposalNeed need, PlanVersion version, PlanRecord record, DateTimeOffset now)
+    private static ProposedPlan Rank(ProposalNeed need, PlanVersion version, PlanRecord record, PolicyWord policy, DateTimeOffset now)
     {
         var plan = version.Plan;
         var why = new List<string>();
         var score = 0;
         if (plan.Service == need.Service) { score += 100; why.Add($"written for {need.Service}"); }
         else why.Add("fits any service");
-        var infeasible = Infeasible(need, plan);
+        if (policy.Prefer.Contains("zero-downtime", StringComparer.Ordinal) && plan.Downtime == "none") { score += 15; why.Add("no downtime, as the policy prefers"); }
+        if (policy.Prefer.Contains("canary", StringComparer.Ordinal) && plan.Strategy == Strategy.Canary) { score += 15; why.Add("goes step by step (canary), as the policy prefers"); }
+        if (plan.Purpose != PlanPurpose.Rollback) { score -= 60; why.Add("for an emergency"); }
+        var infeasible = Infeasible(need, plan) ?? policy.Block;
         if (infeasible is not null) score -= 200;
         else if (plan.Objective is { } objective && need.Limit is { } limit) { score += 20; why.Add($"objective {Duration.Format(objective)} within {need.LimitBy}'s {Duration.Format(limit)}"); }
         if (need.RollbackLevel is { } level && plan.Level is { } own)
@@ -71,7 +81,7 @@ public static class Proposals
     {
         if (need.Limit is not { } limit) return null;
         if (plan.Objective is { } objective && objective > limit) return $"It may take {Duration.Format(objective)}; {need.LimitBy} allows {Duration.Format(limit)}.";
-        return plan.Downtime != "none" && Duration.TryParse(plan.Downtime.Split('-')[^1], out var down) && down > limit
+        return plan.LongestDowntime is { } down && down > limit
             ? $"Its downtime may reach {Duration.Format(down)}; {need.LimitBy} allows {Duration.Format(limit)}." : null;
     }
 

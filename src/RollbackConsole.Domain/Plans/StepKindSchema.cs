@@ -27,5 +27,9 @@ public sealed record StepInput(string Name, InputType Type, bool Required, strin
 /// <param name="Name"><c>tool/action</c>.</param>
 /// <param name="DefaultEffect">What holds when the plan does not say.</param>
 /// <param name="Destructive">It can lose data: approvers are told in so many words.</param>
+/// <param name="ComparesData">It proves that data is what it was.</param>
+/// <param name="ChecksService">It proves that the service answers as it should.</param>
+/// <param name="SavesData">After it, lost data can be brought back.</param>
 public sealed record StepKindSchema(
-    string Name, string Title, Effect DefaultEffect, bool Destructive, IReadOnlyList<StepInput> Inputs);
+    string Name, string Title, Effect DefaultEffect, bool Destructive, IReadOnlyList<StepInput> Inputs,
+    bool ComparesData = false, bool ChecksService = false, bool SavesData = false);

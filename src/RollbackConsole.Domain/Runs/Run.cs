@@ -29,8 +29,15 @@ public sealed record StepState(PlanStep Step, StepPart Part)
     public string Summary { get; init; } = "";
     public ImmutableDictionary<string, string> Outputs { get; init; } = ImmutableDictionary<string, string>.Empty;
     public bool IntegrityDiffers { get; init; }
-    public Person? ConfirmedBy { get; init; }
-    public IReadOnlyList<string> ConfirmedItems { get; init; } = [];
+    /// <summary>What a person said to a checklist or gate that waits for one.</summary>
+    public StepConfirmed? Confirmed { get; init; }
+    public ImmutableList<GateAnswered> Answers { get; init; } = [];
+
+    /// <summary>The attempt was interrupted and the target is being asked whether it happened.</summary>
+    public bool Probing { get; init; }
+
+    /// <summary>The plan's own condition left it out; a person's skip is another thing.</summary>
+    public bool LeftOutByPlan { get; init; }
 
     public bool Failed => Status is StepStatus.Failed or StepStatus.Error or StepStatus.Unknown;
 
@@ -66,6 +73,19 @@ public sealed record Run
     public IReadOnlyList<ApprovalRequirement> Requirements { get; init; } = [];
     public ImmutableList<ApprovalGiven> Approvals { get; init; } = [];
     public ApprovalRefused? RefusedBy { get; init; }
+    public PolicyVerdict Policy { get; init; } = PolicyVerdict.Free;
+    public ApprovalClaimed? Claim { get; init; }
+
+    /// <summary>Roles and groups of the requester at the request: authority that was there.</summary>
+    public IReadOnlyList<string> RequesterGroups { get; init; } = [];
+    public GlassBroken? Glass { get; init; }
+
+    /// <summary>Nothing starts before: a maintenance window.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>When the request, or what was approved, grows stale; null once something has started.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public EmergencyStarted? Emergency { get; init; }
     public Person? RequestedBy { get; init; }
     public DateTimeOffset RequestedAt { get; init; }
     public DateTimeOffset? ApprovedAt { get; init; }
@@ -94,18 +114,26 @@ public sealed record Run
             Id = r.Id, IncidentId = r.IncidentId, Plan = r.Plan, PlanVersion = r.PlanVersion, PlanDigest = r.PlanDigest,
             Service = r.Service, Environment = r.Environment, Parameters = r.Parameters, DryRun = r.DryRun, Reason = r.Reason,
             Digest = r.Digest, Requirements = r.Requirements, RequestedBy = r.By, RequestedAt = r.At,
-            Status = RunStatus.AwaitingApproval, Steps = StepsOf(r.Plan),
+            Status = RunStatus.AwaitingApproval, Steps = StepsOf(r.Plan, r.Requirements),
+            Policy = r.Policy ?? PolicyVerdict.Free, RequesterGroups = r.RequesterGroups ?? [], ExpiresAt = r.At + r.Policy?.Expires,
         },
+        RunPolicyChanged p => s with { Policy = p.Policy, Requirements = p.Policy.Approvals, Steps = StepsOf(s.Plan, p.Policy.Approvals), ExpiresAt = s.RequestedAt + p.Policy.Expires },
+        ApprovalClaimed c => s with { Claim = c },
+        GlassBroken g => s with { Glass = g },
         ApprovalGiven a => s with { Approvals = s.Approvals.Add(a) },
         ApprovalRefused a => s with { RefusedBy = a },
-        RunQueued q => s with { Status = RunStatus.Queued, ApprovedAt = q.At },
+        RunQueued q => s with { Status = RunStatus.Queued, ApprovedAt = q.At, NotBefore = q.NotBefore, ExpiresAt = q.GoodUntil },
         RunLeased l => s with
         {
             Node = l.Node,
             Epoch = l.Epoch,
             StartedAt = s.StartedAt ?? l.At,
+            ExpiresAt = null,
             Status = s.Status == RunStatus.Queued ? RunStatus.Running : s.Status,
         },
+        RunHandedOver => s with { Node = null },
+        StepProbeStarted p => s.With(p.Step, x => x with { Probing = true }),
+        GateAnswered g => s.With(g.Step, x => x with { Answers = x.Answers.Add(g) }),
         StepStarted t => s.With(t.Step, x => x with
         {
             Status = StepStatus.Running,
@@ -117,13 +145,16 @@ public sealed record Run
             NotBefore = null,
             ExitCode = null,
             Summary = "",
-            ConfirmedBy = null,
-            ConfirmedItems = [],
+            Confirmed = null,
+            Answers = [],
+            Probing = false,
         }),
         StepFinished f => s.With(f.Step, x => x with
         {
             Status = f.Status,
             FinishedAt = f.At,
+            Probing = false,
+            LeftOutByPlan = f.Status == StepStatus.Skipped,
             ExitCode = f.ExitCode,
             Summary = f.Summary,
             Outputs = f.Outputs.ToImmutableDictionary(),
@@ -131,8 +162,8 @@ public sealed record Run
             IntegrityDiffers = f.IntegrityDiffers || (x.IntegrityDiffers && f.Status != StepStatus.Succeeded),
         }),
         StepRetryScheduled r => s.With(r.Step, x => x with { Status = StepStatus.Pending, NotBefore = r.NotBefore }),
-        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because }),
-        StepConfirmed c => s.With(c.Step, x => x with { ConfirmedBy = c.By, ConfirmedItems = c.Items }),
+        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because, Probing = false }),
+        StepConfirmed c => s.With(c.Step, x => x with { Confirmed = c }),
         StepRetryOrdered r => s.Decided(r.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = 0, NotBefore = null }),
         StepSkipped k => s.Decided(k.Step, x => x with { Status = StepStatus.Skipped, FinishedAt = k.At, Summary = k.Reason }),
         StepOutcomeSettled o => s.Decided(o.Step, x => x with { Status = o.Status, FinishedAt = o.At, Summary = o.Reason }),
@@ -141,16 +172,19 @@ public sealed record Run
         AbortRequested => s with { Status = RunStatus.Aborting },
         DecisionNeeded d => s with { Status = RunStatus.NeedsDecision, Decision = d },
         RecoveryStarted r => s.Recover(r),
+        EmergencyStarted e2 => s.TurnToEmergency(e2),
         RunFinished f => s with { Status = RunStatus.Finished, Outcome = f.Outcome, Summary = f.Summary, FinishedAt = f.At },
         _ => throw new InvalidOperationException($"{e.GetType().Name} does not belong to a run."),
     };
 
-    private static ImmutableArray<StepState> StepsOf(Plan plan)
+    /// <summary>Steps, checks, and what the policy wants to see answered when all of them are done.</summary>
+    private static ImmutableArray<StepState> StepsOf(Plan plan, IReadOnlyList<ApprovalRequirement> requirements)
     {
         // Checks verify the whole: they wait for every step of the plan.
         var all = plan.Steps.Select(s => s.Id).ToList();
         return [.. plan.Steps.Select(s => new StepState(s, StepPart.Step)),
-            .. plan.Checks.Select(c => new StepState(c with { Needs = [.. all, .. c.Needs] }, StepPart.Check))];
+            .. plan.Checks.Select(c => new StepState(c with { Needs = [.. all, .. c.Needs] }, StepPart.Check)),
+            .. requirements.Where(r => r.AtEnd).Select(r => new StepState(Gates.StepOf(r, [.. all, .. plan.Checks.Select(c => c.Id)]), StepPart.Check))];
     }
 
     private Run With(string step, Func<StepState, StepState> change)
@@ -177,6 +211,25 @@ public sealed record Run
             Status = Status == RunStatus.NeedsDecision ? RunStatus.Running : Status,
             Decision = null,
             Steps = [.. left, .. added.Select((a, i) => new StepState(a.Step with { Needs = i == 0 ? [] : [added[i - 1].Step.Id] }, a.Part))],
+        };
+    }
+
+    /// <summary>What is left of the recovery is given up; the emergency steps run one after the other, whatever comes of each.</summary>
+    private Run TurnToEmergency(EmergencyStarted e)
+    {
+        var left = Steps.Select(x => x with
+        {
+            LeftToRecovery = true,
+            Status = x.Status == StepStatus.Pending ? StepStatus.Canceled : x.Status,
+            Summary = x.Status == StepStatus.Pending ? "Given up; the emergency procedure runs." : x.Summary,
+        });
+        var added = Plan.Emergency ?? [];
+        return this with
+        {
+            Emergency = e,
+            Status = Status == RunStatus.NeedsDecision ? RunStatus.Running : Status,
+            Decision = null,
+            Steps = [.. left, .. added.Select((a, i) => new StepState(a with { Needs = i == 0 ? [] : [added[i - 1].Id], OnFailure = OnFailure.Continue }, StepPart.Emergency))],
         };
     }
 

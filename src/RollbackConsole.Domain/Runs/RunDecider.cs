@@ -11,6 +11,12 @@ public static partial class RunDecider
     /// <summary>Steps of one run that may run at once: a rollback that does more in parallel cannot be watched.</summary>
     public const int MostParallel = 8;
 
+    /// <summary>A claim is a courtesy; somebody who looked away must not hold up the others.</summary>
+    public static readonly TimeSpan ClaimLasts = TimeSpan.FromMinutes(5);
+
+    /// <summary>When a policy allows to go without approval and names no time for the review.</summary>
+    public static readonly TimeSpan LongestReview = TimeSpan.FromHours(24);
+
     /// <summary>Characters of a reason or comment.</summary>
     public const int LongestReason = 2000;
 
@@ -21,6 +27,12 @@ public static partial class RunDecider
         _ when !s.Exists => Decision.Refuse(RefusalKind.NotFound, "There is no such run."),
         _ when s.Status == RunStatus.Finished => Decision.Conflict($"This run is finished ({Word(s.Outcome)}); a finished run never changes."),
         DecideApproval d => Approval(s, d),
+        RefreshPolicy p => s.Status != RunStatus.AwaitingApproval || s.Policy.Same(p.Policy) ? Decision.Accept() : Decision.Accept(Refreshed(s, p)),
+        ClaimApproval c => Claim(s, c),
+        BreakGlass b => Break(s, b),
+        ExpireRun x => Expire(s, x),
+        RecoverRun r => Recover(s, r),
+        AnswerGate a => Gates.Answer(s, a),
         PauseRun p => s.Status is RunStatus.Running or RunStatus.Queued or RunStatus.NeedsDecision
             ? Because(p.Reason, new RunPaused(p.Reason, p.By, p.At)) : NotNow(s, "paused"),
         ResumeRun r => s.Status == RunStatus.Paused ? Because(r.Reason, [new RunResumed(r.Reason, r.By, r.At)]) : NotNow(s, "resumed"),
@@ -33,6 +45,8 @@ public static partial class RunDecider
         EngineCommand e when e.Epoch != s.Epoch => Decision.Conflict($"The lease under epoch {e.Epoch} is over; epoch {s.Epoch} holds this run."),
         AdvanceRun a => Decision.Accept(Continue(s, a.At)),
         FinishStep f => Finish(s, f),
+        FinishProbe p => Probed(s, p),
+        HandOver h => s.Steps.Any(x => x.Status == StepStatus.Running) ? Decision.Conflict("A step is still running.") : Decision.Accept(new RunHandedOver(s.Node ?? "", h.Epoch, h.At)),
         _ => throw new InvalidOperationException($"Unknown command {command.GetType().Name}."),
     };
 
@@ -40,18 +54,12 @@ public static partial class RunDecider
     public static (ApprovalRequirement? Requirement, string? Reason) OpenFor(Run s, Actor by, string? group)
     {
         var reason = "Every approval that the policy asks for is there already.";
-        foreach (var requirement in s.Requirements.Where(r => group is null || r.Group == group))
+        foreach (var requirement in s.Requirements.Where(r => !r.AtEnd && (group is null || r.Group == group)))
         {
             var given = s.Approvals.Where(a => a.Group == requirement.Group).ToList();
             if (given.Count >= requirement.Count) continue;
-            if (!by.Roles.Contains(requirement.Group, StringComparer.Ordinal) && !by.Groups.Contains(requirement.Group, StringComparer.Ordinal))
-                reason = $"This approval is for {requirement.Group}.";
-            else if (requirement.ExceptRequester && by.Id == s.RequestedBy?.Id)
-                reason = "Nobody approves their own request: another person has to look at it.";
-            else if (s.Approvals.Any(a => a.By.Id == by.Id))
-                reason = "You have approved this run already; another person has to fill the next approval.";
-            else
-                return (requirement, null);
+            if (Gates.Complaint(s, requirement, [], by) is not { } complaint) return (requirement, null);
+            reason = complaint;
         }
         return (null, reason);
     }
@@ -62,10 +70,11 @@ public static partial class RunDecider
         var (values, refusal) = ParameterValues.Bind(r.Plan.Plan, r.Parameters);
         if (refusal is not null) return Decision.Refuse(refusal.Kind, refusal.Reason, refusal.Field);
         var digest = RunDigest.Of(r.Plan.Digest, values, r.Service, r.Environment, r.DryRun);
-        var requirements = DefaultPolicy.For(r.Environment, r.DryRun);
+        if (r.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", r.Policy.Blocks)}.");
+        var requirements = r.Policy.Approvals;
         var requested = new RunRequested(r.Id, r.IncidentId, r.Plan.Plan, r.Plan.Version, r.Plan.Digest, r.Service, r.Environment,
-            values, r.DryRun, r.Reason, digest, requirements, r.By, r.At);
-        return requirements.Count == 0 ? Decision.Accept(requested, new RunQueued(r.At)) : Decision.Accept(requested);
+            values, r.DryRun, r.Reason, digest, requirements, r.By, r.At, r.Policy, r.RequesterGroups);
+        return requirements.All(a => a.AtEnd) ? Decision.Accept(requested, Queued(r.Policy, r.At)) : Decision.Accept(requested);
     }
 
     private static Decision Approval(Run s, DecideApproval d)
@@ -85,10 +94,64 @@ public static partial class RunDecider
                 new RunFinished(RunOutcome.Rejected, $"Rejected by {d.By.Name}: {d.Comment}", d.At));
         }
         if (requirement is null) return Decision.Refuse(RefusalKind.Forbidden, reason!);
-        var given = new ApprovalGiven(requirement.Group, d.Digest, d.Comment, d.By.Person, d.At);
-        var after = Run.Apply(s, given);
-        var complete = after.Requirements.All(r => after.Approvals.Count(a => a.Group == r.Group) >= r.Count);
-        return complete ? Decision.Accept(given, new RunQueued(d.At)) : Decision.Accept(given);
+        if (s.ExpiresAt <= d.At) return Decision.Conflict("The request is too old to be approved; ask anew.");
+        if (s.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", s.Policy.Blocks)}.");
+        if (Gates.Missing(requirement, d.Items, d.Reference) is { } missing) return missing;
+        var given = new ApprovalGiven(requirement.Group, d.Digest, d.Comment, d.By.Person, d.At, d.Items, d.Reference?.Trim());
+        return Complete(Run.Apply(s, given)) ? Decision.Accept(given, Queued(s.Policy, d.At)) : Decision.Accept(given);
+    }
+
+    private static bool Complete(Run s) => s.Requirements.Where(r => !r.AtEnd).All(r => s.Approvals.Count(a => a.Group == r.Group) >= r.Count);
+
+    private static RunQueued Queued(PolicyVerdict policy, DateTimeOffset at)
+    {
+        var opens = policy.Opens(at);
+        return new RunQueued(at, opens > at ? opens : null, opens + policy.Expires);
+    }
+
+    /// <summary>What was given stays given; when nothing is missing under the new verdict the run is queued, as the last approval would have done.</summary>
+    private static List<IEvent> Refreshed(Run s, RefreshPolicy p)
+    {
+        var changed = new RunPolicyChanged(p.Policy, p.At);
+        var after = Run.Apply(s, changed);
+        return p.Policy.Blocks.Count == 0 && after.Approvals.Count > 0 && Complete(after) ? [changed, Queued(p.Policy, p.At)] : [changed];
+    }
+
+    private static Decision Claim(Run s, ClaimApproval c)
+    {
+        if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to look at.");
+        if (OpenFor(s, c.By, null).Requirement is null) return Decision.Refuse(RefusalKind.Forbidden, OpenFor(s, c.By, null).Reason!);
+        return s.Claim is { } held && held.By.Id == c.By.Id && c.At - held.At < ClaimLasts ? Decision.Accept() : Decision.Accept(new ApprovalClaimed(c.By.Person, c.At));
+    }
+
+    private static Decision Break(Run s, BreakGlass b)
+    {
+        if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is no approval to go without.");
+        if (!s.Policy.BreakGlass) return Decision.Refuse(RefusalKind.Forbidden, "The policy does not let anybody start this run without approval.");
+        if (b.Digest != s.Digest) return Decision.Conflict("What you looked at is not what would run now: the digest differs. Look at the run again.");
+        if (s.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", s.Policy.Blocks)}.");
+        if (s.ExpiresAt <= b.At) return Decision.Conflict("The request is too old; ask anew.");
+        var missing = s.Requirements.Where(r => !r.AtEnd && s.Approvals.Count(a => a.Group == r.Group) < r.Count).Select(r => r.Who).ToList();
+        // An emergency does not wait for a maintenance window.
+        return Because(b.Reason, new GlassBroken(b.Reason, b.Digest, missing, b.At + (s.Policy.ReviewWithin ?? LongestReview), b.By, b.At), new RunQueued(b.At));
+    }
+
+    private static Decision Expire(Run s, ExpireRun x)
+    {
+        if (s.ExpiresAt is not { } until || x.At < until || s.Status is not (RunStatus.AwaitingApproval or RunStatus.Queued)) return Decision.Accept();
+        return Decision.Accept(new RunFinished(RunOutcome.Expired, s.Status == RunStatus.AwaitingApproval
+            ? "Nobody answered in time; ask anew, so that somebody looks at how things stand now." : "It was approved, but nothing started in time; ask anew, so that somebody looks at how things stand now.", x.At));
+    }
+
+    private static Decision Recover(Run s, RecoverRun r)
+    {
+        if (s.Status != RunStatus.NeedsDecision) return NotNow(s, "recovered");
+        if (s.Recovery is not null) return Decision.Conflict("The run is recovering already.");
+        if (s.Steps.FirstOrDefault(x => x.Status == StepStatus.Unknown && x.Blocks) is { } unknown)
+            return Decision.Conflict($"Nobody knows whether '{unknown.Step.Title}' happened; settle that first, so that nothing is undone that never was done.");
+        if (s.Steps.Any(x => x.Status == StepStatus.Running)) return Decision.Conflict("A step is still running; wait for its end.");
+        var blocked = s.Steps.First(x => x.Blocks);
+        return Because(r.Reason, new RecoveryStarted(blocked.Step.Id, $"{r.By.Name} ordered it: {r.Reason}", r.At, r.By));
     }
 
     private static Decision Abort(Run s, AbortRun a)
@@ -126,7 +189,7 @@ public static partial class RunDecider
         if (s.Find(c.Step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{c.Step}'.");
         if (found.Status != StepStatus.Running || found.Step.Uses != "confirm/checklist")
             return Decision.Conflict($"The step '{c.Step}' is not waiting for a confirmation.");
-        if (found.ConfirmedBy is { } who) return Decision.Conflict($"{who.Name} has confirmed '{c.Step}' already.");
+        if (found.Confirmed is { By: var who }) return Decision.Conflict($"{who.Name} has confirmed '{c.Step}' already.");
         var missing = ChecklistItems(found.Step).Except(c.Items, StringComparer.Ordinal).ToList();
         return missing.Count > 0
             ? Decision.Refuse(RefusalKind.Invalid, $"Not ticked yet: {string.Join("; ", missing)}.", "items")
@@ -140,21 +203,39 @@ public static partial class RunDecider
     private static Decision Lease(Run s, LeaseRun l)
     {
         if (!s.Live) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to run.");
+        if (s.NotBefore > l.At) return Decision.Conflict($"The maintenance window opens at {s.NotBefore:yyyy-MM-dd HH:mm} UTC.");
+        if (s.Epoch == 0 && s.ExpiresAt <= l.At) return Expire(s, new ExpireRun(l.At));
         var events = new List<IEvent> { new RunLeased(l.Node, s.Epoch + 1, l.At) };
         foreach (var step in s.Steps.Where(x => x.Status == StepStatus.Running))
         {
-            var because = $"The node {s.Node} stopped while this step was running.";
-            events.Add(step.Step.Effect == Effect.Idempotent
-                ? new StepInterrupted(step.Step.Id, step.Attempt, because + " It is safe to repeat and runs again.", l.At)
-                : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Unknown, null,
-                    because + " It may or may not have taken effect; a person has to find out.", new Dictionary<string, string>(), false, l.At));
+            events.Add(l.Probes?.Contains(step.Step.Id) == true
+                ? new StepProbeStarted(step.Step.Id, step.Attempt, l.At)
+                : Interrupted(step, $"The node {s.Node} stopped while this step was running.", l.At));
         }
         return Decision.Accept(events);
     }
 
+    private static IEvent Interrupted(StepState step, string because, DateTimeOffset at) => step.Step.Effect == Effect.Idempotent
+        ? new StepInterrupted(step.Step.Id, step.Attempt, because + " It is safe to repeat and runs again.", at)
+        : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Unknown, null, because + " It may or may not have taken effect; a person has to find out.", new Dictionary<string, string>(), false, at);
+
+    private static Decision Probed(Run s, FinishProbe p)
+    {
+        if (s.Find(p.Step) is not { Status: StepStatus.Running, Probing: true } step || step.Attempt != p.Attempt)
+            return Decision.Conflict($"Attempt {p.Attempt} of '{p.Step}' is not being probed.");
+        IEvent found = p.Finding switch
+        {
+            ProbeFinding.TookEffect => new StepFinished(p.Step, p.Attempt, StepStatus.Succeeded, null, $"Interrupted, but it took effect: {p.Summary}", new Dictionary<string, string>(), false, p.At),
+            // Whatever its effect: what did not happen may happen now, once.
+            ProbeFinding.NoEffect => new StepInterrupted(p.Step, p.Attempt, $"Interrupted before it took effect: {p.Summary} It runs again.", p.At),
+            _ => Interrupted(step, $"Interrupted, and the probe cannot tell whether it took effect: {p.Summary}", p.At),
+        };
+        return Decision.Accept([found, .. Continue(Run.Apply(s, found), p.At)]);
+    }
+
     private static Decision Finish(Run s, FinishStep f)
     {
-        if (s.Find(f.Step) is not { Status: StepStatus.Running } step || step.Attempt != f.Attempt)
+        if (s.Find(f.Step) is not { Status: StepStatus.Running } step || step.Attempt != f.Attempt || step.Probing)
             return Decision.Conflict($"Attempt {f.Attempt} of '{f.Step}' is not running.");
         var finished = new StepFinished(f.Step, f.Attempt, f.Result.Status, f.Result.ExitCode, f.Result.Summary,
             f.Result.Outputs ?? new Dictionary<string, string>(), f.Result.IntegrityDiffers, f.At);
@@ -163,7 +244,7 @@ public static partial class RunDecider
             && s.Status is RunStatus.Running or RunStatus.Paused)
             events.Add(new StepRetryScheduled(f.Step, f.Attempt + 1, f.At + step.Step.RetryDelay, f.At));
         // The next step starts in the same commit: between the two there is nothing that a crash could lose.
-        events.AddRange(Continue(events.Aggregate(s, Run.Apply), f.At));
+        if (f.GoOn) events.AddRange(Continue(events.Aggregate(s, Run.Apply), f.At));
         return Decision.Accept(events);
     }
 

@@ -19,8 +19,16 @@ public static partial class RunDecider
         if (s.Status is not (RunStatus.Running or RunStatus.NeedsDecision)) return events;
         if (s.Steps.FirstOrDefault(x => x.Blocks) is { } blocked)
         {
+            var blocks = s.Steps.Where(x => x.Blocks).ToList();
+            // What was to put things right went wrong itself. Unknown is not wrong yet: a person looks first.
+            if (running == 0 && s.Recovery is not null && s.Emergency is null && blocks.TrueForAll(x => x.Status is StepStatus.Failed or StepStatus.Error && x.Part is StepPart.Undo or StepPart.Recovery))
+            {
+                events.Add(new EmergencyStarted(blocked.Step.Id, $"'{blocked.Step.Title}' {Word(blocked.Status)} during the recovery: {blocked.Summary}", at));
+                events.AddRange(Continue(Run.Apply(s, events[0]), at));
+                return events;
+            }
             // An unknown outcome is never undone unseen: a person looks first.
-            if (running == 0 && s.Recovery is null && s.Steps.Where(x => x.Blocks).All(x => x.Status is StepStatus.Failed or StepStatus.Error && x.Step.OnFailure == OnFailure.Recover))
+            if (running == 0 && s.Recovery is null && blocks.TrueForAll(x => x.Status is StepStatus.Failed or StepStatus.Error && x.Step.OnFailure == OnFailure.Recover))
             {
                 events.Add(new RecoveryStarted(blocked.Step.Id, $"'{blocked.Step.Title}' {Word(blocked.Status)}: {blocked.Summary}", at));
                 events.AddRange(Continue(Run.Apply(s, events[0]), at));
@@ -45,7 +53,14 @@ public static partial class RunDecider
 
     private static RunFinished Finished(Run s, DateTimeOffset at)
     {
-        var bad = s.Steps.Where(x => x.Status != StepStatus.Succeeded).ToList();
+        var bad = s.Steps.Where(x => x.Status != StepStatus.Succeeded && !x.LeftOutByPlan).ToList();
+        if (s.Emergency is { } emergency)
+        {
+            var steps = s.Steps.Where(x => x.Part == StepPart.Emergency).ToList();
+            return new RunFinished(RunOutcome.Failed, $"EMERGENCY: the recovery failed. {emergency.Because} " + (steps.Count == 0 ? "The plan has no emergency steps: people have to take over."
+                : steps.TrueForAll(x => x.Status == StepStatus.Succeeded) ? $"All {steps.Count} emergency steps succeeded; people have to look at what is left."
+                : $"The emergency procedure did not fully succeed, people have to take over: {Listed(steps.Where(x => x.Status != StepStatus.Succeeded))}."), at);
+        }
         // Data that differs is never success, and never "partial" either, even when a person went past it.
         if (s.Steps.FirstOrDefault(x => x.IntegrityDiffers) is { } differs)
             return new RunFinished(RunOutcome.Failed, $"Data integrity differs ('{differs.Step.Title}'): {differs.Summary}", at);
@@ -54,18 +69,21 @@ public static partial class RunDecider
             var recovered = s.Steps.Where(x => x.Part is StepPart.Undo or StepPart.Recovery).ToList();
             return new RunFinished(RunOutcome.Failed, $"{recovery.Because} " + (recovered.Count == 0 ? "There was nothing to undo and the plan has no recovery steps."
                 : recovered.All(x => x.Status == StepStatus.Succeeded) ? $"All {recovered.Count} undo and recovery steps succeeded."
-                : $"Recovery did not fully succeed: {string.Join(", ", recovered.Where(x => x.Status != StepStatus.Succeeded).Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}."), at);
+                : $"Recovery did not fully succeed: {Listed(recovered.Where(x => x.Status != StepStatus.Succeeded))}."), at);
         }
-        if (bad.Count == 0) return new RunFinished(RunOutcome.Succeeded, $"All {s.Steps.Length} steps succeeded."
+        if (bad.Count == 0) return new RunFinished(RunOutcome.Succeeded, (s.Steps.Count(x => x.LeftOutByPlan) is var leftOut and > 0 ? $"{s.Steps.Length - leftOut} steps succeeded, {leftOut} left out by the plan's own conditions." : $"All {s.Steps.Length} steps succeeded.")
             + (s.Plan.CheckSuite is { } suite ? $" The check suite '{suite}' is not in the library, so nothing else verified the result." : ""), at);
         return new RunFinished(RunOutcome.Partial,
-            $"{s.Steps.Length - bad.Count} of {s.Steps.Length} steps succeeded; {string.Join(", ", bad.Select(b => $"'{b.Step.Title}' {Word(b.Status)}"))}.", at);
+            $"{s.Steps.Length - bad.Count} of {s.Steps.Length} steps succeeded; {Listed(bad)}.", at);
     }
+
+    private static string Listed(IEnumerable<StepState> steps) => string.Join(", ", steps.Select(b => $"'{b.Step.Title}' {Word(b.Status)}"));
 
     private static string AbortSummary(Run s)
     {
-        var left = s.Steps.Where(x => x.Status is StepStatus.Pending or StepStatus.Canceled).Select(x => x.Step.Title).ToList();
+        var left = s.Steps.Where(x => x.Status == StepStatus.Pending || (x.Status == StepStatus.Canceled && x.StartedAt is null)).Select(x => x.Step.Title).ToList();
         var done = s.Steps.Count(x => x.Status == StepStatus.Succeeded);
-        return $"Aborted after {done} of {s.Steps.Length} steps." + (left.Count == 0 ? "" : $" Not done: {string.Join(", ", left)}.");
+        var half = s.Steps.Where(x => x.Status is StepStatus.Canceled or StepStatus.Unknown && x.StartedAt is not null).Select(x => x.Step.Title).ToList();
+        return $"Aborted after {done} of {s.Steps.Length} steps." + (half.Count == 0 ? "" : $" Ended in the middle, look at their targets: {string.Join(", ", half)}.") + (left.Count == 0 ? "" : $" Not done: {string.Join(", ", left)}.");
     }
 }

@@ -73,6 +73,14 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, Severi
         return await Execute(actor.Person, id, now => new PinRow(position, pinned, actor.Person, now), ct);
     }
 
+    /// <summary>Says what came of looking at a run that was started without approval.</summary>
+    public async Task<Incident> Review(Actor actor, string id, string run, string findings, CancellationToken ct = default)
+    {
+        actor.Require(Permission.See);
+        if (!actor.Can(Permission.Approve) && !actor.Can(Permission.Command)) actor.Require(Permission.Approve);
+        return await Execute(actor.Person, id, now => new ReviewBreakGlass(run, findings, actor.Person, now), ct);
+    }
+
     public Task<Incident> Resolve(Actor actor, string id, string summary, CancellationToken ct = default) => Command(actor, id, now => new ResolveIncident(summary, actor.Person, now), ct);
 
     public Task<Incident> Close(Actor actor, string id, CancellationToken ct = default) => Command(actor, id, now => new CloseIncident(actor.Person, now), ct);

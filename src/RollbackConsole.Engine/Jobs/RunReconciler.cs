@@ -1,15 +1,13 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Npgsql;
-using Quartz;
 using RollbackConsole.Engine.Runs;
 using RollbackConsole.Store.Runs;
 
 namespace RollbackConsole.Engine.Jobs;
 
-/// <summary>Finds approved, unfinished runs that nobody holds and wakes them: a crash between approval and job strands nothing.</summary>
-public sealed class RunReconciler(RunRows runs, IRunJobs jobs, IOptions<EngineOptions> options, TimeProvider time, ILogger<RunReconciler> log) : BackgroundService
+/// <summary>Finds approved, unfinished runs that nobody holds and wakes them: a crash between approval and job strands nothing. Ends what nobody answered in time.</summary>
+public sealed class RunReconciler(RunRows runs, RunControl control, IRunJobs jobs, IOptions<EngineOptions> options, TimeProvider time, ILogger<RunReconciler> log) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -21,10 +19,11 @@ public sealed class RunReconciler(RunRows runs, IRunJobs jobs, IOptions<EngineOp
                 try
                 {
                     foreach (var run in await runs.Unheld(stoppingToken)) await jobs.Wake(run, stoppingToken);
+                    foreach (var run in await runs.Expired(time.GetUtcNow(), stoppingToken)) await control.Expire(run, stoppingToken);
                 }
-                catch (Exception e) when (e is NpgsqlException or SchedulerException)
+                catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
-                    log.LogWarning("The reconciler could not look for unheld runs: {Reason}", e.Message);
+                    log.LogWarning(e, "The reconciler could not look after unheld or expired runs");
                 }
             }
         }

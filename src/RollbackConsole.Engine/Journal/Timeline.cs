@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Library;
@@ -77,14 +78,25 @@ public sealed class Timeline(NpgsqlDataSource source)
         IncidentResolved r => (r.By.Name, "Resolved" + (string.IsNullOrWhiteSpace(r.Summary) ? "" : $": {r.Summary}")),
         IncidentClosed c => (c.By.Name, "Closed"),
         RunRequested r => (r.By.Name, $"Requested {(r.DryRun ? "a dry run of " : "")}'{r.Plan.Title}' (version {r.PlanVersion}): {r.Reason}"),
-        ApprovalGiven a => (a.By.Name, $"Approved as {a.Group}" + (a.Comment.Length > 0 ? $": {a.Comment}" : "")),
+        RunPolicyChanged p => (null, "The policy asks for something else now: " + (p.Policy.Approvals.Count == 0 ? "no approval" : string.Join(", ", p.Policy.Approvals.Select(PolicyWords.Of)))),
+        ApprovalClaimed c => (c.By.Name, "Looks at the request"),
+        ApprovalGiven a => (a.By.Name, $"Approved as {a.Group}" + (a.Reference is { Length: > 0 } reference ? $" ({reference})" : "") + (a.Comment.Length > 0 ? $": {a.Comment}" : "")),
+        GlassBroken g => (g.By.Name, $"Started without approval ({string.Join(", ", g.Missing)} missing), review due by {g.ReviewBy:yyyy-MM-dd HH:mm} UTC: {g.Reason}"),
+        RunHandedOver h => (null, $"{h.Node} stops and hands the run over"),
+        StepProbeStarted p => (null, $"Step '{p.Step}' was interrupted; its target is asked whether it took effect"),
+        GateAnswered g => (g.By.Name, $"{(g.Approve ? "Approved" : "Refused")} '{g.Step}' as {g.Group}" + (g.Comment.Length > 0 ? $": {g.Comment}" : "")),
+        EmergencyStarted x => (null, $"EMERGENCY, the recovery failed: {x.Because}"),
+        ReviewDue r => (r.By.Name, $"'{r.Plan}' runs without approval; somebody else has to review that by {r.DueAt:yyyy-MM-dd HH:mm} UTC"),
+        ReviewReminded r => (null, $"The review of a run without approval was due by {r.DueAt:yyyy-MM-dd HH:mm} UTC and is not done (reminder {r.Reminder})"),
+        ReviewDone r => (r.By.Name, $"Reviewed the run without approval: {r.Findings}"),
         ApprovalRefused a => (a.By.Name, $"Rejected: {a.Comment}"),
-        RunQueued => (null, "Queued: every approval that the policy asks for is there"),
+        RunQueued q => (null, "Queued" + (q.NotBefore is { } opens ? $": the maintenance window opens at {opens:yyyy-MM-dd HH:mm} UTC" : "")),
         RunLeased l => (null, $"{l.Node} works on the run (epoch {l.Epoch})"),
         StepStarted s => (null, $"Step '{s.Step}' started" + (s.Attempt > 1 ? $", attempt {s.Attempt}" : "")),
         StepFinished f => (null, $"Step '{f.Step}' {Word(f.Status)}: {f.Summary}"),
         StepRetryScheduled r => (null, $"Step '{r.Step}' is tried again at {r.NotBefore:HH:mm:ss} UTC, attempt {r.NextAttempt}"),
         StepInterrupted i => (null, $"Step '{i.Step}' was interrupted: {i.Because}"),
+        StepConfirmed { Refusal: { } why } c => (c.By.Name, $"Refused '{c.Step}': {why}"),
         StepConfirmed c => (c.By.Name, $"Confirmed '{c.Step}': {string.Join("; ", c.Items)}"),
         StepRetryOrdered r => (r.By.Name, $"Ordered '{r.Step}' to be tried again: {r.Reason}"),
         StepSkipped k => (k.By.Name, $"Skipped '{k.Step}': {k.Reason}"),
@@ -93,7 +105,7 @@ public sealed class Timeline(NpgsqlDataSource source)
         RunResumed r => (r.By.Name, $"Resumed: {r.Reason}"),
         AbortRequested a => (a.By.Name, $"Aborted: {a.Reason}"),
         DecisionNeeded d => (null, $"Needs a decision: {d.Because}"),
-        RecoveryStarted r => (null, $"Recovery starts: {r.Because}"),
+        RecoveryStarted r => (r.By?.Name, $"Recovery starts: {r.Because}"),
         RunFinished f => (null, $"Finished, {Lower(f.Outcome)}: {f.Summary}"),
         PlanVersionAdded p => (p.By.Name, $"Added version {p.Version} of plan {p.Name}"),
         AccountCreated a => (a.By.Name, $"Created the account {a.Name} ({string.Join(", ", a.Roles)})"),

@@ -1,4 +1,5 @@
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Catalog;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
@@ -31,6 +32,7 @@ public sealed class DocumentLibrary(EventJournal journal, LibraryRows rows, Time
             LibraryKind.Catalog => Plain(CatalogReader.Read(root)),
             LibraryKind.Matrices => Plain(MatrixReader.Read(root)),
             LibraryKind.Escalations => Plain(EscalationReader.Read(root)),
+            LibraryKind.Policies => Plain(PolicyReader.Read(root)),
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Unknown kind."),
         };
     }

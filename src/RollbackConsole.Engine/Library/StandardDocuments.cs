@@ -3,7 +3,7 @@ using RollbackConsole.Domain.Library;
 
 namespace RollbackConsole.Engine.Library;
 
-/// <summary>The matrices and escalations that ship inside the product, so that a console without a library folder can judge, too.</summary>
+/// <summary>The matrices, escalations and policies that ship inside the product, so that a console without a library folder can judge, too.</summary>
 public static class StandardDocuments
 {
     public static IEnumerable<(LibraryKind Kind, string File, string Yaml)> All()
@@ -12,7 +12,7 @@ public static class StandardDocuments
         foreach (var resource in assembly.GetManifestResourceNames().Where(n => n.StartsWith("library/", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
-            yield return (resource.StartsWith("library/matrices/", StringComparison.Ordinal) ? LibraryKind.Matrices : LibraryKind.Escalations, resource, reader.ReadToEnd());
+            yield return (Enum.Parse<LibraryKind>(resource.Split('/')[1], ignoreCase: true), resource, reader.ReadToEnd());
         }
     }
 

@@ -49,6 +49,9 @@ public sealed class PlanLibrary(EventJournal journal, PlanRows rows, StepKinds k
         (await rows.Find(name, version, ct))?.Version
         ?? throw new RefusedException(RefusalKind.NotFound, version is null ? $"There is no plan '{name}'." : $"The plan '{name}' has no version {version}.", "plan");
 
+    /// <summary>The newest versions of the plans that can be used for a service.</summary>
+    public Task<List<PlanVersion>> For(string service, CancellationToken ct) => rows.For(service, ct);
+
     private static bool IsProgramText(string path) =>
         path.EndsWith(".with.body", StringComparison.Ordinal) || path.EndsWith(".with.sql", StringComparison.Ordinal);
 

@@ -25,7 +25,8 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
         if (refusal is not null) throw new RefusedException(refusal);
         // What runs only when a step fails is approved with the rest, so it is shown with the rest.
         var steps = plan.Steps.Select(s => (Step: s, Part: StepPart.Step)).Concat(plan.Checks.Select(c => (Step: c, Part: StepPart.Check)))
-            .Concat(plan.Steps.Where(s => s.Undo is not null).Reverse().Select(s => (Step: s.Undo!, Part: StepPart.Undo))).Concat(plan.Recovery.Select(r => (Step: r, Part: StepPart.Recovery))).ToList();
+            .Concat(plan.Steps.Where(s => s.Undo is not null).Reverse().Select(s => (Step: s.Undo!, Part: StepPart.Undo))).Concat(plan.Recovery.Select(r => (Step: r, Part: StepPart.Recovery)))
+            .Concat((plan.Emergency ?? []).Select(r => (Step: r, Part: StepPart.Emergency))).ToList();
         // Outputs do not exist yet: they show under their name.
         var outputs = Templates.Placeholders(steps.Select(s => s.Step));
         var directory = folders.RunPath(runId);
@@ -35,7 +36,7 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
         {
             var kind = kinds.Find(step.Uses);
             var (does, problem) = await Describe(kind, step, values, context, runId, directory, ct);
-            previews.Add(new StepPreview(step.Id, step.Title, step.Uses, step.Effect, kind?.Schema.Destructive ?? false, step.OnFailure, step.Timeout,
+            previews.Add(new StepPreview(step.Id, step.Title, step.Uses, step.Effect, step.Destructive || (kind?.Schema.Destructive ?? false), step.OnFailure, step.Timeout,
                 step.Attempts, step.Needs, part, [.. does.Select(mask.Clean)], problem is null ? null : mask.Clean(problem)));
         }
         return previews;
@@ -49,7 +50,8 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
         {
             var with = new Inputs(templates.Render(step.With, kind.Schema, context), secrets: null);
             var call = new StepCall(runId, step, 1, with, directory, NoLog.Instance, values, time.GetUtcNow(), Task.FromCanceled<StepConfirmed>(new(true)));
-            return (await kind.Preview(call, ct), null);
+            var does = await kind.Preview(call, ct);
+            return (step.If is { } condition ? [$"Only if {condition} is true:", .. does] : does, null);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

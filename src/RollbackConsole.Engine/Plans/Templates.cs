@@ -27,6 +27,10 @@ public sealed class Templates
     public JsonObject Render(JsonObject with, StepKindSchema schema, object context) => new(with.Select(p =>
         KeyValuePair.Create(p.Key, schema.Inputs.Any(i => i.Name == p.Key && i.Type == InputType.Verbatim) ? p.Value?.DeepClone() : Node(p.Value, p.Key, context))));
 
+    /// <summary>One text with its values.</summary>
+    /// <exception cref="StepInputException">The template is malformed, or names something that has no value.</exception>
+    public string RenderText(string template, object context) => TemplateReferences.Any(template) ? Text(template, "if", context) : template;
+
     /// <summary>Null when the template can be compiled, otherwise what is wrong with it.</summary>
     public string? Complaint(string template)
     {

@@ -12,6 +12,9 @@ public sealed class EngineOptions
     /// <summary>Lines are stored when this much time has passed or a batch is full: short enough to feel live, long enough to batch.</summary>
     public TimeSpan LogFlushEvery { get; set; } = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How long a node that stops waits for its running steps, before it leaves them to another node as interrupted. Less than the host's own patience.</summary>
+    public TimeSpan HandOverWithin { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Runs that one node works on at once, those that wait for a person included: they cost a task, not a thread.</summary>
     public int MostRuns { get; set; } = 100;
 }

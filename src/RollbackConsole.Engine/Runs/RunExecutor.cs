@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using RollbackConsole.Steps.Secrets;
-using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
 
 namespace RollbackConsole.Engine.Runs;
@@ -11,26 +9,27 @@ namespace RollbackConsole.Engine.Runs;
 /// <summary>Works on a run from lease to end: asks the decider what is next, does it, appends, repeats.
 /// Everything that it knows is in the journal; a node that dies here leaves nothing that another cannot read.</summary>
 public sealed class RunExecutor(
-    EventJournal journal, RunLeases leases, LogLines lines, ChangeFeed feed, StepRunner steps, SecretMask mask,
-    EngineFolders folders, IOptions<EngineOptions> options, TimeProvider time, ILogger<RunExecutor> log)
+    IRunStore store, IStepRunner steps, EngineFolders folders, IOptions<EngineOptions> options, TimeProvider time, ILogger<RunExecutor> log)
 {
-    private readonly RunSession.Parts _parts = new(journal, lines, feed, steps, mask, folders, options.Value, time, log);
+    private readonly RunSession.Parts _parts = new(store, steps, folders.Node, time, log);
     private readonly ConcurrentDictionary<string, bool> _held = new(StringComparer.Ordinal);
 
     /// <summary>Takes the run if it is free and works on it until it is finished, lost, or this node stops.</summary>
+    /// <param name="shutdown">The node stops: steps that run may come to their end, nothing new starts, and the run is handed over.</param>
     public async Task Execute(string runId, CancellationToken shutdown)
     {
         if (!_held.TryAdd(runId, true)) return;
         try
         {
-            var loaded = await journal.Load(Streams.Runs, runId, shutdown);
-            if (!loaded.State.Live || !await leases.TryTake(runId, folders.Node, loaded.State.Epoch + 1, options.Value.LeaseLength, shutdown)) return;
+            var loaded = await store.Load(runId, shutdown);
+            if (!loaded.State.Live || loaded.State.NotBefore > time.GetUtcNow() || !await store.TryTake(runId, folders.Node, loaded.State.Epoch + 1, options.Value.LeaseLength, shutdown)) return;
             var epoch = loaded.State.Epoch + 1;
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
+            using var stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+            using var patience = shutdown.UnsafeRegister(static s => ((Action)s!)(), (Action)(() => stop.CancelAfter(options.Value.HandOverWithin)));
             var renewing = Renew(runId, epoch, stop);
             try
             {
-                await new RunSession(_parts, runId, epoch, stop.Token).Work(loaded);
+                await new RunSession(_parts, runId, epoch, shutdown, stop.Token).Work(loaded);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -42,7 +41,7 @@ public sealed class RunExecutor(
             }
             finally
             {
-                await stop.CancelAsync();
+                stop.Cancel();
                 await renewing;
                 await Release(runId, epoch);
             }
@@ -63,7 +62,7 @@ public sealed class RunExecutor(
                 await Task.Delay(length / 3, time, stop.Token);
                 try
                 {
-                    if (await leases.Renew(runId, epoch, length, stop.Token)) continue;
+                    if (await store.Renew(runId, epoch, length, stop.Token)) continue;
                     log.LogWarning("The lease on run {Run} under epoch {Epoch} was lost", runId, epoch);
                     return;
                 }
@@ -81,7 +80,7 @@ public sealed class RunExecutor(
         finally
         {
             // Whatever ended the renewing: without it the lease runs out, and the session must not go on.
-            await stop.CancelAsync();
+            stop.Cancel();
         }
     }
 
@@ -89,8 +88,8 @@ public sealed class RunExecutor(
     {
         try
         {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-            await leases.Release(runId, epoch, patience.Token);
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5), time);
+            await store.Release(runId, epoch, patience.Token);
         }
         catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
         {

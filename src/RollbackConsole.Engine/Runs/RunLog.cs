@@ -8,7 +8,7 @@ using RollbackConsole.Store.Runs;
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>One run's writer of lines: masks, numbers, batches and stores them, in order, without losing one.</summary>
-public sealed class RunLog : IAsyncDisposable
+public sealed class RunLog : IRunLog
 {
     /// <summary>Lines in one COPY; beyond it the gain is small and the wait long.</summary>
     private const int MostInBatch = 1000;
@@ -38,7 +38,7 @@ public sealed class RunLog : IAsyncDisposable
     public static async Task<RunLog> Open(string run, int epoch, LogLines lines, SecretMask mask, TimeProvider time, TimeSpan every, ILogger log, CancellationToken lost) =>
         new(run, epoch, await lines.Last(run, lost), lines, mask, time, every, log, lost);
 
-    public StepLog For(string step, int attempt) => new(this, step, attempt);
+    public IAttemptLog For(string step, int attempt) => new StepLog(this, step, attempt);
 
     /// <summary>Ends the writing; everything written before is stored.</summary>
     public async ValueTask DisposeAsync()
@@ -119,7 +119,7 @@ public sealed class RunLog : IAsyncDisposable
     private sealed record Item(DateTimeOffset At, string Step, int Attempt, string Stream, string Text, TaskCompletionSource? Flushed);
 
     /// <summary>The log of one attempt.</summary>
-    public sealed class StepLog(RunLog log, string step, int attempt) : IStepLog
+    private sealed class StepLog(RunLog log, string step, int attempt) : IAttemptLog
     {
         private int _wrote;
 
@@ -131,7 +131,6 @@ public sealed class RunLog : IAsyncDisposable
                 await log._items.Writer.WriteAsync(new Item(log._time.GetUtcNow(), step, attempt, stream, line.TrimEnd('\r'), null), log._lost);
         }
 
-        /// <summary>Returns when every line of this attempt is stored: only then may its end be journaled.</summary>
         public async Task Flush()
         {
             if (Volatile.Read(ref _wrote) == 0) return;

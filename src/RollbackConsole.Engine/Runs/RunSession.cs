@@ -4,22 +4,20 @@ using Npgsql;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Runs;
-using RollbackConsole.Steps.Running;
-using RollbackConsole.Steps.Secrets;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
 
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>One holding of one run under one epoch.</summary>
-internal sealed class RunSession(RunSession.Parts engine, string runId, int epoch, CancellationToken stop)
+/// <param name="drain">The node stops in good order: what runs may end, nothing new starts.</param>
+/// <param name="stop">The run must be let go now.</param>
+internal sealed class RunSession(RunSession.Parts engine, string runId, int epoch, CancellationToken drain, CancellationToken stop)
 {
     /// <summary>What a session works with.</summary>
-    internal sealed record Parts(
-        EventJournal Journal, LogLines Lines, ChangeFeed Feed, StepRunner Steps, SecretMask Mask, EngineFolders Folders,
-        EngineOptions Options, TimeProvider Time, ILogger Log);
+    internal sealed record Parts(IRunStore Store, IStepRunner Steps, string Node, TimeProvider Time, ILogger Log);
 
-    private readonly Channel<(string Step, int Attempt, StepResult Result)> _done = Channel.CreateUnbounded<(string, int, StepResult)>();
+    private readonly Channel<Ended> _done = Channel.CreateUnbounded<Ended>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
 
     /// <summary>A retry that is due waits at least this long, so that no state can turn the wait into a spin.</summary>
@@ -30,29 +28,30 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
     private readonly CancellationTokenSource _abort = new();
     private Loaded<Run> _run = null!;
     private Incident _incident = null!;
-    private RunLog _lines = null!;
+    private IRunLog _lines = null!;
 
     public async Task Work(Loaded<Run> loaded)
     {
         _run = loaded;
-        using var changed = engine.Feed.Watch(Streams.Runs.Stream(runId));
+        using var changed = engine.Store.Watch(runId);
         // Before the journal says that these steps are over: after it, nobody would look for their processes again.
         var left = loaded.State.Steps.Where(s => s.Status == StepStatus.Running)
-            .Select(s => (Step: s, Ended: ProcessRunner.EndLeftovers(runId, s.Step.Id, s.Attempt))).Where(x => x.Ended > 0).ToList();
-        await Append(_ => new LeaseRun(engine.Folders.Node, Now));
+            .Select(s => (Step: s, Ended: engine.Store.EndLeftovers(runId, s.Step.Id, s.Attempt))).Where(x => x.Ended > 0).ToList();
+        await Append(s => new LeaseRun(engine.Node, Now, s.Steps.Where(x => x.Status == StepStatus.Running && engine.Steps.CanProbe(s, x)).Select(x => x.Step.Id).ToHashSet(StringComparer.Ordinal)));
+        if (_run.State.Status == RunStatus.Finished) return;
         if (_run.State.Epoch != epoch) throw new LeaseLostException(runId);
-        _incident = (await engine.Journal.Load(Streams.Incidents, _run.State.IncidentId, stop)).State;
-        _lines = await RunLog.Open(runId, epoch, engine.Lines, engine.Mask, engine.Time, engine.Options.LogFlushEvery, engine.Log, stop);
+        _incident = await engine.Store.Incident(_run.State.IncidentId, stop);
+        _lines = await engine.Store.OpenLog(runId, epoch, stop);
         try
         {
             foreach (var (step, ended) in left)
                 await _lines.For(step.Step.Id, step.Attempt).Write("console", $"The console was killed while this attempt ran; {ended} of its processes were still running and were ended.");
-            await Append(_ => new AdvanceRun(epoch, Now));
+            if (!drain.IsCancellationRequested) await Append(_ => new AdvanceRun(epoch, Now));
             await Loop(changed);
         }
         finally
         {
-            await _abort.CancelAsync();
+            _abort.Cancel();
             await Task.WhenAll(_running.Values.Select(r => r.Task));
             await _lines.DisposeAsync();
             _abort.Dispose();
@@ -61,21 +60,30 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
 
     private DateTimeOffset Now => engine.Time.GetUtcNow();
 
-    private async Task Loop(Wake changed)
+    private async Task Loop(IRunWatch changed)
     {
         var woken = Woken(changed);
         var finished = _done.Reader.WaitToReadAsync(stop).AsTask();
+        var draining = Cancelled(drain);
         while (_run.State.Status != RunStatus.Finished)
         {
             StartSteps();
+            if (draining.IsCompleted && LeftToWaitFor.Count == 0)
+            {
+                // What still runs only waits for people, and may wait for them on another node.
+                if (_running.Count == 0) await Append(_ => new HandOver(epoch, Now));
+                return;
+            }
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            await Task.WhenAny(finished, woken, NextRetry(timer.Token));
-            await timer.CancelAsync();
+            await Task.WhenAny(draining.IsCompleted ? [finished, woken] : [finished, woken, draining, NextRetry(timer.Token)]);
+            timer.Cancel();
             stop.ThrowIfCancellationRequested();
             while (_done.Reader.TryRead(out var done))
             {
                 _running.Remove(done.Step);
-                await Append(_ => new FinishStep(epoch, done.Step, done.Attempt, done.Result, Now));
+                await Append(_ => done.Probe is { } probe
+                    ? new FinishProbe(epoch, done.Step, done.Attempt, probe.Finding, probe.Summary, Now)
+                    : new FinishStep(epoch, done.Step, done.Attempt, done.Result!, Now, GoOn: !drain.IsCancellationRequested));
                 StartSteps();
             }
             if (finished.IsCompleted)
@@ -87,14 +95,24 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             if (woken.IsCompleted)
             {
                 woken = Woken(changed);
-                await Retrying(async () => _run = await engine.Journal.Catch(Streams.Runs, runId, _run, stop));
+                await Retrying(async () => _run = await engine.Store.Catch(runId, _run, stop));
             }
-            await Append(_ => new AdvanceRun(epoch, Now));
+            if (!drain.IsCancellationRequested) await Append(_ => new AdvanceRun(epoch, Now));
         }
     }
 
+    /// <summary>Steps whose work would be lost when this node went away now.</summary>
+    private List<StepState> LeftToWaitFor => [.. _run.State.Steps.Where(s => _running.ContainsKey(s.Step.Id) && s.Step.Uses is not (Gates.Kind or "confirm/checklist"))];
+
+    private static Task Cancelled(CancellationToken token)
+    {
+        var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        token.UnsafeRegister(static s => ((TaskCompletionSource)s!).TrySetResult(), cancelled);
+        return cancelled.Task;
+    }
+
     /// <summary>Our own appends wake us as well; waiting a moment makes one look of many, and a person's word loses nothing by it.</summary>
-    private async Task Woken(Wake changed)
+    private async Task Woken(IRunWatch changed)
     {
         await changed.Wait(stop);
         await Task.Delay(Settle, engine.Time, stop);
@@ -110,22 +128,29 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             {
                 running = new Running(new TaskCompletionSource<StepConfirmed>(TaskCreationOptions.RunContinuationsAsynchronously));
                 _running.Add(step.Step.Id, running);
-                var confirmation = running.Confirmation.Task;
-                running.Task = Task.Run(() => RunStep(step, confirmation), CancellationToken.None);
+                running.Task = RunStep(step, running.Confirmation.Task);
             }
-            if (step.ConfirmedBy is { } by)
-                running.Confirmation.TrySetResult(new StepConfirmed(step.Step.Id, step.Attempt, step.ConfirmedItems, by, Now));
+            if (step.Confirmed is { } confirmed) running.Confirmation.TrySetResult(confirmed);
         }
     }
 
     private async Task RunStep(StepState step, Task<StepConfirmed> confirmation)
     {
+        // Off the loop: a step may work before it first waits.
+        await Task.Yield();
         var lines = _lines.For(step.Step.Id, step.Attempt);
         try
         {
+            if (step.Probing)
+            {
+                var found = await engine.Steps.Probe(_run.State, _incident, step, lines, stop);
+                await lines.Flush();
+                _done.Writer.TryWrite(new Ended(step.Step.Id, step.Attempt, null, found));
+                return;
+            }
             var result = await engine.Steps.Run(_run.State, _incident, step, lines, confirmation, _abort.Token, stop);
             await lines.Flush();
-            _done.Writer.TryWrite((step.Step.Id, step.Attempt, result));
+            _done.Writer.TryWrite(new Ended(step.Step.Id, step.Attempt, result, null));
         }
         catch (Exception e)
         {
@@ -161,12 +186,12 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
             }
             try
             {
-                _run = await engine.Journal.Append(Streams.Runs, runId, _run, decision.Events, Person.Console, Now, stop);
+                _run = await engine.Store.Append(runId, _run, decision.Events, Now, stop);
                 return;
             }
             catch (VersionConflictException)
             {
-                _run = await engine.Journal.Catch(Streams.Runs, runId, _run, stop);
+                _run = await engine.Store.Catch(runId, _run, stop);
             }
         }
     });
@@ -195,13 +220,16 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
     {
         try
         {
-            _run = await engine.Journal.Catch(Streams.Runs, runId, _run, stop);
+            _run = await engine.Store.Catch(runId, _run, stop);
         }
         catch (NpgsqlException)
         {
             // Still away; the next try reports it.
         }
     }
+
+    /// <summary>What came of an attempt, or of asking about one.</summary>
+    private sealed record Ended(string Step, int Attempt, StepResult? Result, (ProbeFinding Finding, string Summary)? Probe);
 
     private sealed record Running(TaskCompletionSource<StepConfirmed> Confirmation)
     {

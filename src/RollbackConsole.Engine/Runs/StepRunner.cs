@@ -11,11 +11,39 @@ using RollbackConsole.Steps.Secrets;
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>Runs one attempt of one step to a result: renders, starts, times out, and tells failed, error and canceled apart.</summary>
-public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets secrets, SecretMask mask, EngineFolders folders, TimeProvider time, ILogger<StepRunner> log)
+public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets secrets, SecretMask mask, EngineFolders folders, TimeProvider time, ILogger<StepRunner> log) : IStepRunner
 {
-    /// <param name="abort">A person ended the run.</param>
-    /// <param name="stop">This node must let go of the run (shutdown, lost lease): no result is known then.</param>
-    /// <exception cref="OperationCanceledException"><paramref name="stop"/> was cancelled.</exception>
+    public bool CanProbe(Run run, StepState step) => !run.DryRun && (step.Step.Probe is not null || kinds.Find(step.Step.Uses) is IStepProbe);
+
+    public async Task<(ProbeFinding Finding, string Summary)> Probe(Run run, Incident incident, StepState step, IStepLog lines, CancellationToken stop)
+    {
+        using var timeout = new CancellationTokenSource(step.Step.Probe?.Timeout ?? ProbeTimeout, time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
+        (ProbeFinding Finding, string Summary) found;
+        try
+        {
+            found = step.Step.Probe is { } probe ? await ProbeByStep(run, incident, step with { Step = probe with { Id = step.Step.Id } }, lines, any.Token)
+                : await ((IStepProbe)kinds.Find(step.Step.Uses)!).Probe(Call(run, incident, step, lines, Never, kinds.Find(step.Step.Uses)!), any.Token);
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            found = (ProbeFinding.CannotTell, "the probe took too long.");
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            found = (ProbeFinding.CannotTell, $"the probe broke: {e.Message}");
+        }
+        found = (found.Finding, mask.Clean(found.Summary));
+        await lines.Write("console", $"Asked whether the interrupted attempt took effect: {found.Summary}");
+        return found;
+    }
+
+    private async Task<(ProbeFinding Finding, string Summary)> ProbeByStep(Run run, Incident incident, StepState probe, IStepLog lines, CancellationToken ct)
+    {
+        var result = await Attempt(run, incident, probe, lines, Never, ct);
+        return (result.Status switch { StepStatus.Succeeded => ProbeFinding.TookEffect, StepStatus.Failed => ProbeFinding.NoEffect, _ => ProbeFinding.CannotTell }, result.Summary);
+    }
+
     public async Task<StepResult> Run(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken abort, CancellationToken stop)
     {
         using var timeout = new CancellationTokenSource(step.Step.Timeout, time);
@@ -54,20 +82,41 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
         };
     }
 
+    /// <summary>A question to a target is quick, or it is not answered.</summary>
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromMinutes(1);
+
+    private static readonly Task<StepConfirmed> Never = new TaskCompletionSource<StepConfirmed>().Task;
+
     private async Task<StepResult> Attempt(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken ct)
     {
         var kind = kinds.Find(step.Step.Uses) ?? throw new StepInputException($"This console has no step kind '{step.Step.Uses}'.");
-        var directory = folders.RunPath(run.Id);
-        Directory.CreateDirectory(directory);
-        // In a dry run no step has outputs: they show under their name, as in the preview.
-        var context = run.DryRun
-            ? Templates.Context(run.Parameters, run.Service, run.Environment, incident, run.Id, directory, run.Reason, Templates.Placeholders(run.Steps.Select(s => s.Step)))
-            : Templates.Context(run, incident, directory);
-        var rendered = templates.Render(step.Step.With, kind.Schema, context);
-        var call = new StepCall(run.Id, step.Step, step.Attempt, new Inputs(rendered, run.DryRun ? null : secrets), directory, lines, run.Parameters,
-            step.FirstStartedAt ?? time.GetUtcNow(), confirmation);
+        var call = Call(run, incident, step, lines, confirmation, kind);
+        if (step.Step.If is { } condition && !run.DryRun)
+        {
+            var said = templates.RenderText(condition, Context(run, incident, call.RunDirectory)).Trim();
+            if (said != "true")
+            {
+                var why = $"Left out: its condition says '{(said.Length > 100 ? said[..100] + "…" : said)}'.";
+                await lines.Write("console", why);
+                return new StepResult(StepStatus.Skipped, why);
+            }
+        }
         if (!run.DryRun) return await kind.Run(call, ct);
         foreach (var line in await kind.Preview(call, ct)) await lines.Write("console", "Would: " + line);
         return StepResult.Succeeded("Dry run: nothing was done.");
     }
+
+    private StepCall Call(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, IStepKind kind)
+    {
+        var directory = folders.RunPath(run.Id);
+        Directory.CreateDirectory(directory);
+        var rendered = templates.Render(step.Step.With, kind.Schema, Context(run, incident, directory));
+        return new StepCall(run.Id, step.Step, step.Attempt, new Inputs(rendered, run.DryRun ? null : secrets), directory, lines, run.Parameters,
+            step.FirstStartedAt ?? time.GetUtcNow(), confirmation);
+    }
+
+    /// <summary>In a dry run no step has outputs: they show under their name, as in the preview.</summary>
+    private static Dictionary<string, object> Context(Run run, Incident incident, string directory) => run.DryRun
+        ? Templates.Context(run.Parameters, run.Service, run.Environment, incident, run.Id, directory, run.Reason, Templates.Placeholders(run.Steps.Select(s => s.Step)))
+        : Templates.Context(run, incident, directory);
 }

@@ -28,7 +28,7 @@ public sealed class HttpCheck(IHttpClientFactory clients, TimeProvider time) : I
         new("until", InputType.Duration, false, "ask again until it holds, for this long; asked once when left out"),
         new("every", InputType.Duration, false, "the pause between two requests; 1s when left out"),
         new("times", InputType.Number, false, "how many good answers in a row are wanted; 1 when left out"),
-    ]);
+    ], ChecksService: true);
 
     public Task<IReadOnlyList<string>> Preview(StepCall call, CancellationToken ct)
     {

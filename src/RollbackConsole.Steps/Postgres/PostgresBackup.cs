@@ -13,7 +13,7 @@ public sealed class PostgresBackup(PostgresTools tools) : IStepKind
         new("database", InputType.Text, true, "a configured database's name"),
         new("file", InputType.Text, true, "where to: in the run's folder, or name:path in a configured folder"),
         new("tables", InputType.TextList, false, "only these tables; the whole database when left out"),
-    ]);
+    ], SavesData: true);
 
     public async Task<IReadOnlyList<string>> Preview(StepCall call, CancellationToken ct)
     {

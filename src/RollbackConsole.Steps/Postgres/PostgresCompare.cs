@@ -16,7 +16,7 @@ public sealed class PostgresCompare(PostgresTools tools) : IStepKind
         new("database", InputType.Text, true, "a configured database's name"),
         new("snapshot", InputType.Text, true, "the output of an earlier postgres/snapshot: {{steps.<id>.outputs.snapshot}}"),
         new("tables", InputType.Tables, false, "read these tables instead, matched by name with the snapshot's"),
-    ]);
+    ], ComparesData: true);
 
     public Task<IReadOnlyList<string>> Preview(StepCall call, CancellationToken ct) => Task.FromResult<IReadOnlyList<string>>(
         [$"Counts and sums up the snapshot's tables in {tools.Targets.Database(call.With.Text("database")).Database} again; any difference fails the run."]);

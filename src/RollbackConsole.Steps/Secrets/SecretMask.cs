@@ -17,12 +17,32 @@ public sealed class SecretMask
     /// <summary>Knows a value, in every form in which it can show, from now on.</summary>
     public void Add(string secret)
     {
-        // As lines show it: without the line break at its end, line by line, as SQL quotes it, and in base64.
+        // As lines show it: without the line break at its end, line by line, as SQL quotes it, in URLs, in hex, and in base64 wherever in a longer text it stands.
         var trimmed = secret.Trim();
-        string[] forms = [secret, trimmed, .. trimmed.Split('\n').Select(l => l.Trim()), trimmed.Replace("'", "''", StringComparison.Ordinal),
-            Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)).TrimEnd('='), Convert.ToBase64String(Encoding.UTF8.GetBytes(trimmed)).TrimEnd('=')];
+        var bytes = Encoding.UTF8.GetBytes(trimmed);
+        string[] forms = [secret, trimmed, .. trimmed.Split('\n').Select(l => l.Trim()), trimmed.Replace("'", "''", StringComparison.Ordinal), Uri.EscapeDataString(trimmed),
+            Convert.ToHexString(bytes), Convert.ToHexStringLower(bytes), .. Base64(Encoding.UTF8.GetBytes(secret)), .. Base64(bytes)];
         foreach (var value in forms.Where(f => f.Length >= Shortest).Distinct(StringComparer.Ordinal))
             ImmutableInterlocked.Update(ref _values, list => list.Contains(value) ? list : list.Add(value).Sort((a, b) => b.Length - a.Length));
+    }
+
+    /// <summary>The characters that the bytes make in base64 whatever stands before and after them: one form for each of the three places in a group.</summary>
+    private static IEnumerable<string> Base64(byte[] bytes)
+    {
+        yield return Convert.ToBase64String(bytes).TrimEnd('=');
+        for (var before = 0; before < 3; before++)
+        {
+            var text = Convert.ToBase64String([.. new byte[before], .. bytes]);
+            // The first and the last group mix with what stands beside.
+            var from = before == 0 ? 0 : before + 1;
+            var to = (before + bytes.Length) * 8 / 6;
+            if (to <= from) continue;
+            // Shorter than this, the middle of a short secret would blank out ordinary text.
+            var core = text[from..to];
+            if (core.Length < 8) continue;
+            yield return core;
+            yield return core.Replace('+', '-').Replace('/', '_');
+        }
     }
 
     public string Clean(string text)

@@ -3,6 +3,7 @@ using Npgsql;
 using NpgsqlTypes;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Runs;
 using RollbackConsole.Store.Journal;
 
 namespace RollbackConsole.Store.Communication;
@@ -31,32 +32,69 @@ public sealed class Outbox(NpgsqlDataSource source)
                 case IncidentEscalated called:
                     foreach (var contact in called.Calls.Where(c => c.Reachable)) yield return Insert(s, called, contact);
                     break;
+                case ReviewDue or ReviewReminded:
+                    var (word, run, at) = e switch { ReviewDue d => ("break-glass", d.RunId, d.At), ReviewReminded r => ("review-overdue", r.RunId, r.At), _ => throw new InvalidOperationException() };
+                    foreach (var contact in (s.Escalation?.Levels ?? []).SelectMany(l => l.Contacts).Where(c => c.Reachable).DistinctBy(c => c.Id))
+                        yield return Insert($"{s.Id}-{word}-{run}-{contact.Id}-{at.ToUnixTimeMilliseconds()}", s.Id, contact.Title, contact.Channel!, at, new
+                        {
+                            Kind = word,
+                            Incident = new { s.Id, s.Number, s.Title, s.Service, s.Environment, s.Severity, Path = "/incidents/" + s.Id },
+                            Run = new { Id = run, s.Reviews[run].Due.Plan, s.Reviews[run].Due.Reason, By = s.Reviews[run].Due.By.Name, ReviewBy = s.Reviews[run].Due.DueAt, Path = "/runs/" + run },
+                            Contact = new { contact.Title, contact.Address },
+                            At = at,
+                        });
+                    break;
                 case IncidentResolved or IncidentClosed:
-                    yield return Sql.Batch("update outbox set status = 'dropped', finished_at = now(), last_error = 'the incident was over first' where incident_id = $1 and status = 'pending'", s.Id);
+                    yield return Sql.Batch("update outbox set status = 'dropped', finished_at = now(), last_error = 'the incident was over first' where incident_id = $1 and status = 'pending' and payload ->> 'kind' = 'escalation'", s.Id);
                     break;
             }
+        }
+    }
+
+    /// <summary>The channels that a policy names hear what becomes of the run.</summary>
+    internal static IEnumerable<NpgsqlBatchCommand> Project(Run s, IReadOnlyList<IEvent> events)
+    {
+        foreach (var e in events)
+        {
+            var (word, at) = e switch
+            {
+                RunRequested r => ("run-requested", r.At),
+                GlassBroken g => ("run-without-approval", g.At),
+                EmergencyStarted x => ("run-emergency", x.At),
+                RunFinished f => ("run-finished", f.At),
+                _ => (null, default),
+            };
+            if (word is null) continue;
+            foreach (var channel in s.Policy.Notify)
+                yield return Insert($"{s.Id}-{word}-{channel}", s.IncidentId, $"channel {channel}", channel, at, new
+                {
+                    Kind = word,
+                    Run = new { s.Id, Plan = s.Plan.Name, s.Plan.Title, s.Service, s.Environment, s.Reason, By = s.RequestedBy!.Name, s.Status, s.Outcome, s.Summary, Path = "/runs/" + s.Id },
+                    At = at,
+                });
         }
     }
 
     private static NpgsqlBatchCommand Insert(Incident s, IncidentEscalated called, EscalationContact contact)
     {
         var id = Delivery.Prefix(s.Id, called.Level, contact) + called.At.ToUnixTimeMilliseconds();
-        var command = Sql.Batch("insert into outbox (id, incident_id, contact, channel, status, next_at, created_at, payload) values ($1, $2, $3, $4, 'pending', now(), $5, $6) on conflict (id) do nothing",
-            id, s.Id, contact.Title, contact.Channel, called.At);
-        command.Parameters.Add(new NpgsqlParameter
+        return Insert(id, s.Id, contact.Title, contact.Channel!, called.At, new
         {
-            NpgsqlDbType = NpgsqlDbType.Jsonb,
-            Value = JsonText.WithoutZero(JsonSerializer.Serialize(new
-            {
-                Id = id,
-                Kind = "escalation",
-                Incident = new { s.Id, s.Number, s.Title, s.Service, s.Environment, s.Severity, s.Action, s.DecideBy, Path = "/incidents/" + s.Id },
-                Level = new { called.Level, called.Name, called.Responder, called.Authority },
-                Contact = new { contact.Title, contact.Address },
-                called.Because,
-                called.At,
-            }, DomainJson.Options)),
+            Id = id,
+            Kind = "escalation",
+            Incident = new { s.Id, s.Number, s.Title, s.Service, s.Environment, s.Severity, s.Action, s.DecideBy, Path = "/incidents/" + s.Id },
+            Level = new { called.Level, called.Name, called.Responder, called.Authority },
+            Contact = new { contact.Title, contact.Address },
+            called.Because,
+            called.At,
         });
+    }
+
+    private static NpgsqlBatchCommand Insert(string id, string incident, string contact, string channel, DateTimeOffset at, object payload)
+    {
+        var command = Sql.Batch("insert into outbox (id, incident_id, contact, channel, status, next_at, created_at, payload) values ($1, $2, $3, $4, 'pending', now(), $5, $6) on conflict (id) do nothing",
+            id, incident, contact, channel, at);
+        command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Jsonb, Value = JsonText.WithoutZero(JsonSerializer.Serialize(payload, DomainJson.Options)) });
         return command;
     }
 

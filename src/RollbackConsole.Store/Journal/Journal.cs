@@ -52,9 +52,44 @@ public sealed class EventJournal(NpgsqlDataSource source)
         StreamKind<TState> kind, string id, Loaded<TState> at, IReadOnlyList<IEvent> events, Person actor, DateTimeOffset time, CancellationToken ct = default)
     {
         if (events.Count == 0) return at;
-        var next = events.Aggregate(at.State, kind.Apply);
         // A batch without an explicit transaction is one implicit transaction: all of it, or nothing.
         await using var batch = source.CreateBatch();
+        var next = Add(batch, kind, id, at, events, actor, time);
+        await Send(batch, ct);
+        return next;
+    }
+
+    /// <summary>Appends to two streams in one transaction: what belongs together happens together, or not at all.</summary>
+    /// <exception cref="RefusedException">One of the deciders refused.</exception>
+    public async Task<(T1 First, T2 Second)> ExecuteBoth<T1, T2>(
+        StreamKind<T1> kind1, string id1, Func<T1, Decision> decide1, StreamKind<T2> kind2, string id2, Func<T2, T1, Decision> decide2, Person actor, DateTimeOffset time, CancellationToken ct = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var one = await Load(kind1, id1, ct);
+            var two = await Load(kind2, id2, ct);
+            var first = Accepted(decide1(one.State));
+            var second = Accepted(decide2(two.State, first.Aggregate(one.State, kind1.Apply)));
+            await using var batch = source.CreateBatch();
+            var after1 = first.Count == 0 ? one : Add(batch, kind1, id1, one, first, actor, time);
+            var after2 = second.Count == 0 ? two : Add(batch, kind2, id2, two, second, actor, time);
+            try
+            {
+                if (batch.BatchCommands.Count > 0) await Send(batch, ct);
+                return (after1.State, after2.State);
+            }
+            catch (VersionConflictException) when (attempt < MostTries)
+            {
+                // Decided on states of which one is gone: look again.
+            }
+        }
+
+        static IReadOnlyList<IEvent> Accepted(Decision decision) => decision.Refusal is { } refusal ? throw new RefusedException(refusal) : decision.Events;
+    }
+
+    private static Loaded<TState> Add<TState>(NpgsqlBatch batch, StreamKind<TState> kind, string id, Loaded<TState> at, IReadOnlyList<IEvent> events, Person actor, DateTimeOffset time)
+    {
+        var next = events.Aggregate(at.State, kind.Apply);
         var append = new NpgsqlBatchCommand("select journal_append($1, $2, $3, $4, $5, $6)");
         append.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind.Stream(id) });
         append.Parameters.Add(new NpgsqlParameter<int> { TypedValue = at.Version });
@@ -64,6 +99,11 @@ public sealed class EventJournal(NpgsqlDataSource source)
         append.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. events.Select(e => JsonText.WithoutZero(EventKinds.ToJson(e)))], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         batch.BatchCommands.Add(append);
         foreach (var command in kind.Project(next, events)) batch.BatchCommands.Add(command);
+        return new Loaded<TState>(next, at.Version + events.Count);
+    }
+
+    private static async Task Send(NpgsqlBatch batch, CancellationToken ct)
+    {
         try
         {
             await batch.ExecuteNonQueryAsync(ct);
@@ -72,7 +112,6 @@ public sealed class EventJournal(NpgsqlDataSource source)
         {
             throw new VersionConflictException(e.MessageText, e);
         }
-        return new Loaded<TState>(next, at.Version + events.Count);
     }
 
     /// <summary>Loads, decides, appends; decides anew when somebody else was quicker.</summary>

@@ -20,7 +20,7 @@ public static class Streams
 {
     public static readonly StreamKind<Incident> Incidents = new("incident", Incident.None, Incident.Apply, Store.Incidents.IncidentRows.Project);
 
-    public static readonly StreamKind<Run> Runs = new("run", Run.None, Run.Apply, (s, _) => [Store.Runs.RunRows.Upsert(s)]);
+    public static readonly StreamKind<Run> Runs = new("run", Run.None, Run.Apply, Store.Runs.RunRows.Project);
 
     public static readonly StreamKind<VersionHistory> Plans = new("plan", VersionHistory.None, Domain.Plans.PlanHistory.Apply, Store.Plans.PlanRows.Inserts);
 

@@ -30,3 +30,6 @@ public sealed class InstanceMigration() : SqlMigration("0004_instance.sql");
 
 [DbContext(typeof(Access.AccountsDb)), Migration("0005_decide")]
 public sealed class DecideMigration() : SqlMigration("0005_decide.sql");
+
+[DbContext(typeof(Access.AccountsDb)), Migration("0006_trust")]
+public sealed class TrustMigration() : SqlMigration("0006_trust.sql");

@@ -8,23 +8,27 @@ namespace RollbackConsole.Store.Runs;
 public sealed record RunRow(
     string Id, string IncidentId, string Plan, int PlanVersion, string Title, string Service, string Environment, bool DryRun, RunStatus Status,
     RunOutcome? Outcome, string Summary, string RequestedBy, DateTimeOffset RequestedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt,
-    int Steps, int StepsDone, string? Node);
+    int Steps, int StepsDone, string? Node, DateTimeOffset? ExpiresAt = null, string? ClaimedBy = null, DateTimeOffset? ClaimedAt = null, string? Missing = null);
 
 /// <summary>The read model of runs.</summary>
 public sealed class RunRows(NpgsqlDataSource source)
 {
     private const string Columns = """
         id, incident_id, plan, plan_version, title, service, environment, dry_run, status, outcome, summary, requested_by, requested_at,
-        started_at, finished_at, steps, steps_done, node
+        started_at, finished_at, steps, steps_done, node, expires_at, claimed_by, claimed_at, missing
         """;
 
-    internal static NpgsqlBatchCommand Upsert(Run s) => Sql.Batch($"""
-        insert into runs ({Columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    internal static IEnumerable<NpgsqlBatchCommand> Project(Run s, IReadOnlyList<Domain.Journal.IEvent> events) => [Upsert(s), .. Communication.Outbox.Project(s, events)];
+
+    private static NpgsqlBatchCommand Upsert(Run s) => Sql.Batch($"""
+        insert into runs ({Columns}, not_before) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
         on conflict (id) do update set status = excluded.status, outcome = excluded.outcome, summary = excluded.summary, started_at = excluded.started_at,
-            finished_at = excluded.finished_at, steps = excluded.steps, steps_done = excluded.steps_done, node = excluded.node
+            finished_at = excluded.finished_at, steps = excluded.steps, steps_done = excluded.steps_done, node = excluded.node,
+            expires_at = excluded.expires_at, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, missing = excluded.missing, not_before = excluded.not_before
         """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
         s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
-        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node);
+        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status is RunStatus.AwaitingApproval or RunStatus.Queued ? s.ExpiresAt : null, s.Claim?.By.Name, s.Claim?.At,
+        s.Status == RunStatus.AwaitingApproval ? string.Join(", ", s.Requirements.Where(r => !r.AtEnd && s.Approvals.Count(a => a.Group == r.Group) < r.Count).Select(r => r.Who)) : null, s.NotBefore);
 
     public Task<List<RunRow>> OfIncident(string incident, CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs where incident_id = $1 order by requested_at desc limit 500", incident).List(Read, ct);
@@ -41,8 +45,17 @@ public sealed class RunRows(NpgsqlDataSource source)
     /// <summary>Approved, unfinished runs that no living node holds, by the database's clock.</summary>
     public Task<List<string>> Unheld(CancellationToken ct = default) => source.Command("""
         select r.id from runs r left join run_leases l on l.run_id = r.id
-        where r.status not in ('awaitingApproval', 'finished') and (l.run_id is null or l.expires_at < now()) order by r.requested_at limit 100
+        where r.status not in ('awaitingApproval', 'finished') and (r.not_before is null or r.not_before <= now()) and (l.run_id is null or l.expires_at < now()) order by r.requested_at limit 100
         """).List(r => r.GetString(0), ct);
+
+    /// <summary>Requests that nobody answered, and approvals that nothing came of, in their time.</summary>
+    public Task<List<string>> Expired(DateTimeOffset now, CancellationToken ct = default) =>
+        source.Command("select id from runs where expires_at <= $1 order by expires_at limit 100", now).List(r => r.GetString(0), ct);
+
+    /// <summary>The newest run of a plan in a place that people approved: what an approver has seen before.</summary>
+    public async Task<string?> LastApproved(string plan, string service, string environment, string except, CancellationToken ct = default) => (await source.Command("""
+        select id from runs where plan = $1 and service = $2 and environment = $3 and id <> $4 and not dry_run and started_at is not null order by started_at desc limit 1
+        """, plan, service, environment, except).List(r => r.GetString(0), ct)).FirstOrDefault();
 
     /// <summary>What real runs say about plans, by plan.</summary>
     public async Task<Dictionary<string, Domain.Plans.PlanRecord>> Records(IReadOnlyList<string> plans, CancellationToken ct = default) => (await source.Command("""
@@ -56,5 +69,6 @@ public sealed class RunRows(NpgsqlDataSource source)
     private static RunRow Read(NpgsqlDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt32(3), r.GetString(4), r.GetString(5), r.GetString(6), r.GetBoolean(7),
         Sql.Parse<RunStatus>(r.GetString(8)), r.TextOrNull(9) is { } o ? Sql.Parse<RunOutcome>(o) : null, r.GetString(10), r.GetString(11),
-        r.GetFieldValue<DateTimeOffset>(12), r.TimeOrNull(13), r.TimeOrNull(14), r.GetInt32(15), r.GetInt32(16), r.TextOrNull(17));
+        r.GetFieldValue<DateTimeOffset>(12), r.TimeOrNull(13), r.TimeOrNull(14), r.GetInt32(15), r.GetInt32(16), r.TextOrNull(17),
+        r.TimeOrNull(18), r.TextOrNull(19), r.TimeOrNull(20), r.TextOrNull(21));
 }

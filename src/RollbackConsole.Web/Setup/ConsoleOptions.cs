@@ -33,7 +33,7 @@ public static class SettingsCheck
     {
         ["Console"] = [nameof(ConsoleOptions.Urls), nameof(ConsoleOptions.DataDirectory), nameof(ConsoleOptions.Node), nameof(ConsoleOptions.Library), nameof(ConsoleOptions.TrustedProxies)],
         ["Demo"] = [nameof(DemoOptions.Enabled), nameof(DemoOptions.Port), nameof(DemoOptions.Shop)],
-        ["Engine"] = ["LeaseLength", "ReconcileEvery", "LogFlushEvery", "MostRuns"],
+        ["Engine"] = ["LeaseLength", "ReconcileEvery", "LogFlushEvery", "HandOverWithin", "MostRuns"],
         ["Targets"] = ["Databases", "Directories"],
         ["Prometheus"] = ["Sources"],
         ["Channels"] = ["Webhooks"],
@@ -62,7 +62,7 @@ public static class SettingsCheck
             if (!System.Net.IPAddress.TryParse(proxy, out _)) yield return $"Console:TrustedProxies: '{proxy}' is no IP address.";
         if (settings.GetConnectionString("Console") is { Length: > 0 } connection && ConnectionProblem(connection) is { } problem)
             yield return $"ConnectionStrings:Console: {problem}";
-        foreach (var key in (string[])["LeaseLength", "ReconcileEvery", "LogFlushEvery"])
+        foreach (var key in (string[])["LeaseLength", "ReconcileEvery", "LogFlushEvery", "HandOverWithin"])
             if (!TimeSpan.TryParse(settings["Engine:" + key], System.Globalization.CultureInfo.InvariantCulture, out var span) || span < TimeSpan.FromMilliseconds(10) || span > TimeSpan.FromMinutes(10))
                 yield return $"Engine:{key} must be a time from 00:00:00.010 to 00:10:00; it is '{settings["Engine:" + key]}'.";
         if (!int.TryParse(settings["Engine:MostRuns"], out var most) || most is < 1 or > 500) yield return $"Engine:MostRuns must be a whole number from 1 to 500; it is '{settings["Engine:MostRuns"]}'.";

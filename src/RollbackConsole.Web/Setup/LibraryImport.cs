@@ -9,14 +9,14 @@ namespace RollbackConsole.Web.Setup;
 /// <param name="Kind">Null for a plan.</param>
 public sealed record LibraryFile(string File, LibraryKind? Kind, string? Name, string? Digest, string Yaml, IReadOnlyList<DocumentError> Errors, IReadOnlyList<DocumentError> Warnings);
 
-/// <summary>Imports a library folder: <c>matrices</c>, <c>escalations</c>, <c>catalog</c> and <c>plans</c>, each with its <c>*.yaml</c>.</summary>
+/// <summary>Imports a library folder: <c>matrices</c>, <c>escalations</c>, <c>policies</c>, <c>catalog</c> and <c>plans</c>, each with its <c>*.yaml</c>.</summary>
 public sealed class LibraryImport(PlanLibrary plans, DocumentLibrary documents)
 {
     /// <summary>Every file with its errors and warnings; nothing is kept.</summary>
     public IReadOnlyList<LibraryFile> Check(string directory)
     {
         var files = new List<LibraryFile>();
-        foreach (var kind in (LibraryKind[])[LibraryKind.Matrices, LibraryKind.Escalations, LibraryKind.Catalog])
+        foreach (var kind in (LibraryKind[])[LibraryKind.Matrices, LibraryKind.Escalations, LibraryKind.Policies, LibraryKind.Catalog])
         {
             foreach (var file in Files(directory, kind.ToString().ToLowerInvariant()))
             {

@@ -1,0 +1,39 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Library;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Catalog;
+using RollbackConsole.Engine.Library;
+using RollbackConsole.Steps;
+
+namespace RollbackConsole.Engine.Approvals;
+
+/// <summary>What the policies in force ask of a run, now.</summary>
+public sealed class PolicyDesk(DocumentLibrary library, CatalogDesk catalog, StepKinds kinds)
+{
+    public const string Development = "development";
+
+    public Task<IReadOnlyList<Policy>> All(CancellationToken ct = default) => library.All<Policy>(LibraryKind.Policies, ct);
+
+    /// <summary>What a run of this plan would need.</summary>
+    /// <param name="requester">Who would ask: their authority counts.</param>
+    public async Task<PolicyVerdict> For(Plan plan, string service, string environment, Level severity, bool dryRun, Actor requester, CancellationToken ct = default) =>
+        For(await All(ct), await Facts(plan, service, environment, severity, dryRun, requester, ct));
+
+    public PolicyVerdict For(IReadOnlyList<Policy> policies, PolicyFacts facts) => PolicyEngine.Evaluate(policies, facts, kinds.Schemas);
+
+    /// <summary>What the rules look at, as catalog and escalation tell it.</summary>
+    public async Task<PolicyFacts> Facts(Plan plan, string service, string environment, Level severity, bool dryRun, Actor requester, CancellationToken ct = default)
+    {
+        var entity = await catalog.Service(service, ct);
+        // Anybody can type "development": it counts only where the catalog does not say otherwise, and for a plan that is not about something else.
+        var believed = environment != Development || ((plan.Service is null || plan.Service == service)
+            && (entity is null || entity.Operations.Environments.Count == 0 || entity.Operations.Environments.Contains(environment, StringComparer.Ordinal)));
+        return new PolicyFacts(believed ? environment : "production", severity, plan, service, Name(entity?.Operations.Tenant), entity?.Operations.Industry, dryRun,
+            requester.Id == Person.Console.Id, [.. requester.Roles, .. requester.Groups], await catalog.Escalation(service, ct), entity is not null);
+    }
+
+    private static string? Name(string? tenant) => tenant is null ? null : Domain.Catalog.CatalogEntity.Normal(tenant, Domain.Catalog.EntityKind.Tenant).Split(':')[1];
+}

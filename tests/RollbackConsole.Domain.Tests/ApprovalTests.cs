@@ -1,0 +1,162 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Domain.Severity;
+using static RollbackConsole.Domain.Tests.ARun;
+
+namespace RollbackConsole.Domain.Tests;
+
+/// <summary>What people have to say before, during and after a run.</summary>
+public sealed class ApprovalTests
+{
+    private static readonly Actor Lead = new("l", "Lead", [Role.Approver], ["platform_lead"]);
+    private static readonly Actor Both = new("b", "Both", [Role.Approver], ["platform_lead", "tenant_success_manager"]);
+
+    private static Run Asked(PolicyVerdict policy, params PlanStep[] steps) => Run.None.Do(new RequestRun(
+        "r", "i", new PlanVersion("plan", 1, "sha256:plan", PlanOf(steps.Length == 0 ? [Step("a")] : steps)), "shop", "production", new Dictionary<string, string>(), false, "because", Commander.Person, Noon, policy));
+
+    private static PolicyVerdict Needs(params ApprovalRequirement[] all) => PolicyVerdict.Free with { Approvals = all };
+
+    [Fact]
+    public void Different_gates_need_different_people()
+    {
+        var run = Asked(Needs(new("platform_lead", 1, true, ""), new("tenant_success_manager", 1, true, "")));
+        run = run.Do(new DecideApproval(true, "platform_lead", run.Digest, "", Both, Noon));
+        Assert.Contains("another person", run.Refused(new DecideApproval(true, null, run.Digest, "", Both, Noon)).Reason, StringComparison.Ordinal);
+        Assert.Equal(RunStatus.AwaitingApproval, run.Status);
+        Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", new Actor("t", "T", [], ["tenant_success_manager"]), Noon)).Status);
+    }
+
+    [Fact]
+    public void A_review_needs_every_point_ticked_and_a_regulators_approval_its_reference()
+    {
+        var run = Asked(Needs(new ApprovalRequirement(Role.Approver, 1, true, "", Title: "Review", Checklist: ["one", "two"], NeedsReference: true)));
+        Assert.Equal("items", run.Refused(new DecideApproval(true, null, run.Digest, "", Approver, Noon, ["one"])).Field);
+        Assert.Equal("reference", run.Refused(new DecideApproval(true, null, run.Digest, "", Approver, Noon, ["one", "two"], " ")).Field);
+        run = run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon, ["one", "two"], "REG-7"));
+        Assert.Equal(("REG-7", RunStatus.Queued), (run.Approvals[0].Reference, run.Status));
+    }
+
+    [Fact]
+    public void An_approval_cannot_be_given_twice_replayed_or_given_for_another_digest()
+    {
+        var run = Asked(Needs(new ApprovalRequirement(Role.Approver, 2, true, "")));
+        var approve = new DecideApproval(true, null, run.Digest, "", Approver, Noon);
+        Assert.Equal(RefusalKind.Conflict, run.Refused(approve with { Digest = "sha256:other" }).Kind);
+        var once = run.Do(approve);
+        Assert.Equal(RefusalKind.Forbidden, once.Refused(approve).Kind);
+        Assert.Equal(RefusalKind.Conflict, once.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon)).Refused(approve).Kind);
+    }
+
+    [Fact]
+    public void A_request_grows_stale_and_so_does_an_approval_that_nothing_came_of()
+    {
+        var run = Asked(SecondPerson);
+        Assert.Equal(RunStatus.AwaitingApproval, run.Do(new ExpireRun(Noon.AddHours(23))).Status);
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new DecideApproval(true, null, run.Digest, "", Approver, Noon.AddHours(25))).Kind);
+        Assert.Equal(RunOutcome.Expired, run.Do(new ExpireRun(Noon.AddHours(24))).Outcome);
+        var approved = run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon.AddHours(1)));
+        Assert.Equal(RunOutcome.Expired, approved.Do(new LeaseRun("n", Noon.AddHours(26))).Outcome);
+        var started = approved.Do(new LeaseRun("n", Noon.AddHours(2)));
+        Assert.Equal(RunStatus.Running, started.Do(new ExpireRun(Noon.AddHours(40))).Status);
+    }
+
+    [Fact]
+    public void A_maintenance_window_holds_the_start_back_and_nothing_else()
+    {
+        var window = new MaintenanceWindow([DayOfWeek.Saturday], new(22, 0), new(4, 0));
+        var policy = SecondPerson with { Windows = [window] };
+        var run = Asked(policy);
+        run = run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon));
+        // Noon is a Saturday.
+        Assert.Equal(Noon.AddHours(10), run.NotBefore);
+        Assert.Contains("window opens", run.Refused(new LeaseRun("n", Noon.AddHours(9))).Reason, StringComparison.Ordinal);
+        Assert.Equal(RunStatus.Running, run.Do(new LeaseRun("n", Noon.AddHours(10))).Status);
+        Assert.Equal(Noon.AddHours(11), window.Next(Noon.AddHours(11)));
+        Assert.Equal(Noon.AddHours(15), window.Next(Noon.AddHours(15)));
+        Assert.Equal(Noon.AddDays(7).AddHours(10), window.Next(Noon.AddHours(16)));
+    }
+
+    [Fact]
+    public void Breaking_the_glass_is_for_where_the_policy_lets_it_and_for_exactly_what_was_seen()
+    {
+        Assert.Equal(RefusalKind.Forbidden, Asked(SecondPerson with { BreakGlass = false }).With(r => r.Refused(new BreakGlass("fire", r.Digest, Commander.Person, Noon))).Kind);
+        var run = Asked(SecondPerson);
+        Assert.Equal(RefusalKind.Invalid, run.Refused(new BreakGlass(" ", run.Digest, Commander.Person, Noon)).Kind);
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new BreakGlass("fire", "sha256:other", Commander.Person, Noon)).Kind);
+        run = run.Do(new BreakGlass("fire", run.Digest, Commander.Person, Noon));
+        Assert.Equal((RunStatus.Queued, Noon.AddHours(24)), (run.Status, run.Glass!.ReviewBy));
+        Assert.Equal([Role.Approver], run.Glass.Missing);
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new BreakGlass("fire", run.Digest, Commander.Person, Noon)).Kind);
+    }
+
+    [Fact]
+    public void A_policy_that_changes_while_the_run_waits_asks_for_what_it_says_now()
+    {
+        var run = Asked(SecondPerson).Do(new RefreshPolicy(Needs(new ApprovalRequirement("platform_lead", 1, true, "")), Noon));
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new DecideApproval(true, null, run.Digest, "", Approver, Noon)).Kind);
+        Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon)).Status);
+        var blocked = run.Do(new RefreshPolicy(Needs(new ApprovalRequirement("platform_lead", 1, true, "")) with { Blocks = ["too slow"] }, Noon));
+        Assert.Contains("too slow", blocked.Refused(new DecideApproval(true, null, run.Digest, "", Lead, Noon)).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_claim_is_for_those_who_could_approve_and_ends_by_itself()
+    {
+        var run = Asked(SecondPerson);
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new ClaimApproval(Commander, Noon)).Kind);
+        run = run.Do(new ClaimApproval(Approver, Noon));
+        Assert.Empty(RunDecider.Decide(run, new ClaimApproval(Approver, Noon.AddMinutes(1))).Events);
+        Assert.Equal(Lead.Id, run.Do(new ClaimApproval(Lead, Noon.AddMinutes(1))).Claim!.By.Id);
+        Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon.AddMinutes(1))).Status);
+    }
+
+    [Fact]
+    public void A_gate_in_the_middle_waits_for_another_person_and_its_refusal_fails_the_step()
+    {
+        var gate = Step("gate", "a") with { Uses = Gates.Kind, With = new() { ["group"] = "platform_lead", ["checklist"] = new System.Text.Json.Nodes.JsonArray("seen") } };
+        var run = Asked(SecondPerson, Step("a"), gate, Step("b", "gate"));
+        run = run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon)).Do(new LeaseRun("n", Noon)).Do(new AdvanceRun(1, Noon));
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new AnswerGate("gate", true, "", Lead, Noon, ["seen"])).Kind);
+        run = run.Finish("a");
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new AnswerGate("gate", true, "", Approver, Noon, ["seen"])).Kind);
+        Assert.Equal(RefusalKind.Invalid, run.Refused(new AnswerGate("gate", true, "", Lead, Noon)).Kind);
+        var yes = run.Do(new AnswerGate("gate", true, "", Lead, Noon, ["seen"]));
+        Assert.Equal(["Lead"], yes.Find("gate")!.Confirmed!.Items);
+        Assert.Equal("not now", run.Do(new AnswerGate("gate", false, "not now", Lead, Noon)).Find("gate")!.Confirmed!.Refusal);
+    }
+
+    [Fact]
+    public void What_a_policy_wants_answered_at_the_end_is_a_step_after_all_others()
+    {
+        var run = Asked(Needs(new ApprovalRequirement("compliance", 1, true, "Data is what it was", AtEnd: true)));
+        Assert.Equal(RunStatus.Queued, run.Status);
+        run = run.Do(new LeaseRun("n", Noon)).Do(new AdvanceRun(1, Noon)).Finish("a");
+        Assert.Equal((RunStatus.Running, StepStatus.Running), (run.Status, run.StatusOf("policy-compliance")));
+        run = run.Do(new AnswerGate("policy-compliance", true, "", new Actor("k", "K", [], ["compliance"]), Noon));
+        Assert.Equal(RunOutcome.Succeeded, run.Finish("policy-compliance").Outcome);
+    }
+
+    [Fact]
+    public void A_review_of_a_run_without_approval_nags_until_somebody_else_did_it()
+    {
+        var incident = AnIncident.Declared(Level.High);
+        incident = incident.Do(new OweReview("r", "Plan", "fire", Noon.AddHours(24), Commander.Person, Noon)).Do(new ResolveIncident("over", Commander.Person, Noon));
+        Assert.Equal(Noon.AddHours(24), incident.NextDue);
+        Assert.Contains("reviewed", incident.Refused(new CloseIncident(Commander.Person, Noon)).Reason, StringComparison.Ordinal);
+        for (var hour = 24; hour <= 32; hour += 4)
+        {
+            var due = IncidentClock.Due(incident, false, new HashSet<string>(), Noon.AddHours(hour));
+            Assert.IsType<ReviewReminded>(Assert.Single(due));
+            incident = due.Aggregate(incident, Incident.Apply);
+            Assert.Empty(IncidentClock.Due(incident, false, new HashSet<string>(), Noon.AddHours(hour)));
+        }
+        Assert.Equal(RefusalKind.Forbidden, incident.Refused(new ReviewBreakGlass("r", "fine", Commander.Person, Noon)).Kind);
+        incident = incident.Do(new ReviewBreakGlass("r", "It was right", Approver.Person, Noon));
+        Assert.Null(incident.NextDue);
+        Assert.Equal(IncidentStatus.Closed, incident.Do(new CloseIncident(Commander.Person, Noon)).Status);
+    }
+}
