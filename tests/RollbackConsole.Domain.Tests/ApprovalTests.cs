@@ -60,6 +60,8 @@ public sealed class ApprovalTests
         Assert.Equal(RunOutcome.Expired, run.Do(new ExpireRun(Noon.AddHours(24))).Outcome);
         var approved = run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon.AddHours(1)));
         Assert.Equal(RunOutcome.Expired, approved.Do(new LeaseRun("n", Noon.AddHours(26))).Outcome);
+        // Paused and resumed before anything started, it is as stale as before.
+        Assert.Equal(RunOutcome.Expired, approved.Do(new PauseRun("wait", Commander.Person, Noon.AddHours(2))).Do(new ResumeRun("go", Commander.Person, Noon.AddHours(26))).Do(new LeaseRun("n", Noon.AddHours(26))).Outcome);
         var started = approved.Do(new LeaseRun("n", Noon.AddHours(2)));
         Assert.Equal(RunStatus.Running, started.Do(new ExpireRun(Noon.AddHours(40))).Status);
     }

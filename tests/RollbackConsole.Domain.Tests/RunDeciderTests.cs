@@ -262,6 +262,7 @@ public sealed class RunDeciderTests
     [Fact]
     public void An_abort_before_the_start_ends_at_once_and_one_during_a_step_waits_for_it()
     {
+        Assert.Equal(RunOutcome.Aborted, Approved(PlanOf(Step("a"))).Do(new PauseRun("wait", Commander.Person, Noon)).Do(new AbortRun("no", Commander.Person, Noon)).Outcome);
         Assert.Equal(RunOutcome.Aborted, Requested(PlanOf(Step("a"))).Do(new AbortRun("no", Commander.Person, Noon)).Outcome);
         var run = Running(PlanOf(Step("a"), Step("b", "a"))).Do(new AbortRun("stop", Commander.Person, Noon));
         Assert.Equal(RunStatus.Aborting, run.Status);

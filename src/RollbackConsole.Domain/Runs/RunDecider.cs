@@ -138,7 +138,7 @@ public static partial class RunDecider
 
     private static Decision Expire(Run s, ExpireRun x)
     {
-        if (s.ExpiresAt is not { } until || x.At < until || s.Status is not (RunStatus.AwaitingApproval or RunStatus.Queued)) return Decision.Accept();
+        if (s.ExpiresAt is not { } until || x.At < until || s.Epoch > 0) return Decision.Accept();
         return Decision.Accept(new RunFinished(RunOutcome.Expired, s.Status == RunStatus.AwaitingApproval
             ? "Nobody answered in time; ask anew, so that somebody looks at how things stand now." : "It was approved, but nothing started in time; ask anew, so that somebody looks at how things stand now.", x.At));
     }
@@ -160,7 +160,7 @@ public static partial class RunDecider
         if (s.Status == RunStatus.Aborting) return Decision.Conflict("This run is being aborted already.");
         var requested = new AbortRequested(a.Reason, a.By, a.At);
         // Nobody holds the run yet: it ends here and now.
-        if (s.Status == RunStatus.AwaitingApproval || (s.Status == RunStatus.Queued && s.Epoch == 0))
+        if (s.Epoch == 0)
             return Decision.Accept(requested, new RunFinished(RunOutcome.Aborted, $"Aborted by {a.By.Name} before it started: {a.Reason}", a.At));
         return Decision.Accept(requested);
     }

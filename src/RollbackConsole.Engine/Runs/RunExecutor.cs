@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Npgsql;
 using RollbackConsole.Store.Runs;
 
 namespace RollbackConsole.Engine.Runs;
@@ -22,14 +21,16 @@ public sealed class RunExecutor(
         try
         {
             var loaded = await store.Load(runId, shutdown);
-            if (!loaded.State.Live || loaded.State.NotBefore > time.GetUtcNow() || !await store.TryTake(runId, folders.Node, loaded.State.Epoch + 1, options.Value.LeaseLength, shutdown)) return;
+            if (!loaded.State.Live || loaded.State.NotBefore > time.GetUtcNow()) return;
             var epoch = loaded.State.Epoch + 1;
+            var lease = new RunLease(store, runId, epoch, options.Value.LeaseLength, time, log);
+            if (!await lease.Take(folders.Node, shutdown)) return;
             using var stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
             using var patience = shutdown.UnsafeRegister(static s => ((Action)s!)(), (Action)(() => stop.CancelAfter(options.Value.HandOverWithin)));
-            var renewing = Renew(runId, epoch, stop);
+            var keeping = lease.Keep(stop);
             try
             {
-                await new RunSession(_parts, runId, epoch, shutdown, stop.Token).Work(loaded);
+                await new RunSession(_parts, lease, runId, epoch, shutdown, stop.Token).Work(loaded);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -42,58 +43,13 @@ public sealed class RunExecutor(
             finally
             {
                 stop.Cancel();
-                await renewing;
-                await Release(runId, epoch);
+                await keeping;
+                await lease.Release();
             }
         }
         finally
         {
             _held.TryRemove(runId, out _);
-        }
-    }
-
-    private async Task Renew(string runId, int epoch, CancellationTokenSource stop)
-    {
-        var length = options.Value.LeaseLength;
-        try
-        {
-            while (true)
-            {
-                await Task.Delay(length / 3, time, stop.Token);
-                try
-                {
-                    if (await store.Renew(runId, epoch, length, stop.Token)) continue;
-                    log.LogWarning("The lease on run {Run} under epoch {Epoch} was lost", runId, epoch);
-                    return;
-                }
-                catch (NpgsqlException e)
-                {
-                    // While PostgreSQL is away no other node can take the lease either; whoever comes back first decides.
-                    log.LogWarning("The lease on run {Run} could not be renewed: {Reason}", runId, e.Message);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The run is over, or this node stops.
-        }
-        finally
-        {
-            // Whatever ended the renewing: without it the lease runs out, and the session must not go on.
-            stop.Cancel();
-        }
-    }
-
-    private async Task Release(string runId, int epoch)
-    {
-        try
-        {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5), time);
-            await store.Release(runId, epoch, patience.Token);
-        }
-        catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
-        {
-            log.LogWarning("The lease on run {Run} could not be released and will run out: {Reason}", runId, e.Message);
         }
     }
 }

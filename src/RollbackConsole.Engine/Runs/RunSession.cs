@@ -10,9 +10,10 @@ using RollbackConsole.Store.Runs;
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>One holding of one run under one epoch.</summary>
+/// <remarks>Nothing here goes to the thread pool by itself: whoever provides the synchronization context decides the order, which is what lets the simulation live a life again from its seed.</remarks>
 /// <param name="drain">The node stops in good order: what runs may end, nothing new starts.</param>
 /// <param name="stop">The run must be let go now.</param>
-internal sealed class RunSession(RunSession.Parts engine, string runId, int epoch, CancellationToken drain, CancellationToken stop)
+internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string runId, int epoch, CancellationToken drain, CancellationToken stop)
 {
     /// <summary>What a session works with.</summary>
     internal sealed record Parts(IRunStore Store, IStepRunner Steps, string Node, TimeProvider Time, ILogger Log);
@@ -67,7 +68,7 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
         var draining = Cancelled(drain);
         while (_run.State.Status != RunStatus.Finished)
         {
-            StartSteps();
+            await StartSteps();
             if (draining.IsCompleted && LeftToWaitFor.Count == 0)
             {
                 // What still runs only waits for people, and may wait for them on another node.
@@ -84,7 +85,7 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
                 await Append(_ => done.Probe is { } probe
                     ? new FinishProbe(epoch, done.Step, done.Attempt, probe.Finding, probe.Summary, Now)
                     : new FinishStep(epoch, done.Step, done.Attempt, done.Result!, Now, GoOn: !drain.IsCancellationRequested));
-                StartSteps();
+                await StartSteps();
             }
             if (finished.IsCompleted)
             {
@@ -106,7 +107,7 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
 
     private static Task Cancelled(CancellationToken token)
     {
-        var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var cancelled = new TaskCompletionSource();
         token.UnsafeRegister(static s => ((TaskCompletionSource)s!).TrySetResult(), cancelled);
         return cancelled.Task;
     }
@@ -119,14 +120,18 @@ internal sealed class RunSession(RunSession.Parts engine, string runId, int epoc
     }
 
     /// <summary>Brings what runs here in line with what the journal says should run.</summary>
-    private void StartSteps()
+    private async Task StartSteps()
     {
         if (_run.State.Status == RunStatus.Aborting) _abort.Cancel();
         foreach (var step in _run.State.Steps.Where(s => s.Status == StepStatus.Running))
         {
             if (!_running.TryGetValue(step.Step.Id, out var running))
             {
-                running = new Running(new TaskCompletionSource<StepConfirmed>(TaskCreationOptions.RunContinuationsAsynchronously));
+                // This process may have been frozen since the append: then another node has the run, and this attempt is over.
+                var ours = false;
+                await Retrying(async () => ours = await lease.IsOurs(stop));
+                if (!ours) throw new LeaseLostException(runId);
+                running = new Running(new TaskCompletionSource<StepConfirmed>());
                 _running.Add(step.Step.Id, running);
                 running.Task = RunStep(step, running.Confirmation.Task);
             }

@@ -27,7 +27,7 @@ public sealed class RunRows(NpgsqlDataSource source)
             expires_at = excluded.expires_at, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, missing = excluded.missing, not_before = excluded.not_before
         """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
         s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
-        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status is RunStatus.AwaitingApproval or RunStatus.Queued ? s.ExpiresAt : null, s.Claim?.By.Name, s.Claim?.At,
+        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status != RunStatus.Finished ? s.ExpiresAt : null, s.Claim?.By.Name, s.Claim?.At,
         s.Status == RunStatus.AwaitingApproval ? string.Join(", ", s.Requirements.Where(r => !r.AtEnd && s.Approvals.Count(a => a.Group == r.Group) < r.Count).Select(r => r.Who)) : null, s.NotBefore);
 
     public Task<List<RunRow>> OfIncident(string incident, CancellationToken ct = default) =>
