@@ -38,7 +38,7 @@ public sealed class ComponentTests : BunitContext
         var decisions = new List<bool>();
         var slow = new TaskCompletionSource();
         var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()])
-            .Add(a => a.OnDecide, async d => { decisions.Add(d.Approve); await slow.Task; }));
+            .Add(a => a.OnDecide, async d => { decisions.Add(d.Approve); await slow.Task; return true; }));
         Assert.Contains("Runs ./release v1", panel.Find("[data-testid=preview-one] pre").TextContent, StringComparison.Ordinal);
         Assert.Equal(Requested().Digest, panel.Find("[data-testid=digest]").TextContent);
         panel.Find("[data-testid=approve]").Click();
@@ -51,11 +51,52 @@ public sealed class ComponentTests : BunitContext
     public void Rejecting_needs_a_comment()
     {
         var comments = new List<string>();
-        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.OnDecide, d => comments.Add(d.Comment)));
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.OnDecide, d => { comments.Add(d.Comment); return Task.FromResult(true); }));
         Assert.True(panel.Find("[data-testid=reject]").HasAttribute("disabled"));
         panel.Find("[data-testid=comment]").Input("wrong release");
         panel.Find("[data-testid=reject]").Click();
         Assert.Equal(["wrong release"], comments);
+    }
+
+    [Fact]
+    public void What_can_lose_data_is_approved_only_with_the_name_of_the_service()
+    {
+        var said = new List<AnswerForm.Answered>();
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview() with { Destructive = true }])
+            .Add(a => a.OnDecide, d => { said.Add(d); return Task.FromResult(true); }));
+        Assert.Contains("possible: One", panel.Find("[data-testid=data-loss]").TextContent, StringComparison.Ordinal);
+        Assert.True(panel.Find("[data-testid=approve]").HasAttribute("disabled"));
+        panel.Find("[data-testid=typed]").Input("Shop");
+        Assert.True(panel.Find("[data-testid=approve]").HasAttribute("disabled"));
+        panel.Find("[data-testid=typed]").Input("shop");
+        panel.Find("[data-testid=approve]").Click();
+        Assert.True(Assert.Single(said).Approve);
+    }
+
+    [Fact]
+    public void A_review_is_answered_with_every_point_ticked_and_the_page_shows_what_the_policies_ask_now()
+    {
+        var said = new List<AnswerForm.Answered>();
+        var now = PolicyVerdict.Free with { Approvals = [new(Role.Approver, 1, true, "Because.", Title: "Readiness", Checklist: ["backup", "tests"], NeedsReference: true)], Reasons = [new("p/r", "Because.", ["review"])] };
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.Now, now).Add(a => a.OnDecide, d => { said.Add(d); return Task.FromResult(true); }));
+        foreach (var tick in panel.FindAll("fieldset input[type=checkbox]").ToList()) tick.Change(true);
+        Assert.True(panel.Find("[data-testid=approve]").HasAttribute("disabled"));
+        panel.Find("[data-testid=reference]").Input("REG-7");
+        panel.Find("[data-testid=approve]").Click();
+        Assert.Equal(("REG-7", 2), (said[0].Reference, said[0].Items.Count));
+        Assert.Contains("p/r", panel.Find("[data-testid=policy-reasons]").TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_approver_sees_what_changed_since_the_run_before_and_who_looks_already()
+    {
+        var run = Requested() with { Claim = new ApprovalClaimed(new Person("x", "Other approver"), Noon), Parameters = new Dictionary<string, string> { ["version"] = "v2" } };
+        var before = Requested() with { PlanVersion = 7, Parameters = new Dictionary<string, string> { ["version"] = "v1" }, Plan = run.Plan with { Steps = [Step("one") with { OnFailure = OnFailure.Recover }, Step("gone")] } };
+        Services.AddSingleton<TimeProvider>(new FixedTime(Noon.AddMinutes(1)));
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, run).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.Before, before));
+        var changes = panel.Find("[data-testid=changes]").TextContent;
+        Assert.All((string[])["version 1; last time it was 7", "version is 'v2'; last time it was 'v1'", "'one' has another order", "'gone' is gone"], c => Assert.Contains(c, changes, StringComparison.Ordinal));
+        Assert.Contains("Other approver looks at this", panel.Find("[data-testid=claim]").TextContent, StringComparison.Ordinal);
     }
 
     [Fact]

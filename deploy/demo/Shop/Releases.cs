@@ -10,6 +10,20 @@ public static class Releases
     /// <summary>A release starts in about a second; half a minute means it never will.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Sets how many of a hundred new orders are taken.</summary>
+    public static async Task<int> Intake(ShopSettings settings, string share)
+    {
+        if (!int.TryParse(share, out var percent) || percent is < 0 or > 100)
+        {
+            await Console.Error.WriteLineAsync($"'{share}' is no percentage from 0 to 100.");
+            return 2;
+        }
+        await File.WriteAllTextAsync(settings.IntakeFile + ".new", $"{percent}");
+        File.Move(settings.IntakeFile + ".new", settings.IntakeFile, overwrite: true);
+        Console.WriteLine(percent == 0 ? "The shop is read-only: no new order is taken." : $"The shop takes {percent} of 100 new orders.");
+        return 0;
+    }
+
     /// <summary>Names the release that should run and waits until it answers.</summary>
     public static async Task<int> Switch(ShopSettings settings, string version)
     {

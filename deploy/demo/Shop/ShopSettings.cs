@@ -8,6 +8,9 @@ public sealed record ShopSettings(string Directory, int Port, string Database, s
     /// <summary>Names the release that should run.</summary>
     public string CurrentFile => Path.Combine(Directory, "current");
 
+    /// <summary>Holds the percentage of new orders that are taken.</summary>
+    public string IntakeFile => Path.Combine(Directory, "intake");
+
     public static ShopSettings FromEnvironment()
     {
         var directory = Environment.GetEnvironmentVariable("SHOP_DIRECTORY") ?? System.IO.Directory.GetCurrentDirectory();

@@ -77,7 +77,7 @@ public static class Supervisor
     {
         await File.WriteAllTextAsync(Path.Combine(settings.Directory, "shop.database"), settings.Database);
         File.SetUnixFileMode(Path.Combine(settings.Directory, "shop.database"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        foreach (var name in (string[])["release", "ship"])
+        foreach (var name in (string[])["release", "intake", "ship"])
         {
             var script = Path.Combine(settings.Directory, name);
             await File.WriteAllTextAsync(script, $"#!/usr/bin/env bash\n# Written by the demo shop's supervisor.\ncd \"$(dirname \"$0\")\" && exec dotnet '{Assembly.GetExecutingAssembly().Location}' {name} \"$@\"\n");

@@ -42,7 +42,7 @@ public static partial class RunDecider
         SettleOutcome o => Settle(s, o),
         ConfirmStep c => Confirm(s, c),
         LeaseRun l => Lease(s, l),
-        EngineCommand e when e.Epoch != s.Epoch => Decision.Conflict($"The lease under epoch {e.Epoch} is over; epoch {s.Epoch} holds this run."),
+        EngineCommand e when e.Epoch != s.Epoch || s.Epoch == 0 => Decision.Conflict($"The lease under epoch {e.Epoch} is over; epoch {s.Epoch} holds this run."),
         AdvanceRun a => Decision.Accept(Continue(s, a.At)),
         FinishStep f => Finish(s, f),
         FinishProbe p => Probed(s, p),

@@ -12,6 +12,9 @@ public sealed record IncidentRow(
     string? Commander, DateTimeOffset DeclaredAt, DateTimeOffset DecideBy, DateTimeOffset? DecidedAt, DateTimeOffset? ResolvedAt,
     DateTimeOffset ClockStartedAt, Choice? Decision, bool Overdue, int Level, string? AcknowledgedBy);
 
+/// <summary>An incident that owes reviews.</summary>
+public sealed record ReviewRow(string Id, int Number, string Title, string Service, int Reviews, DateTimeOffset ReviewBy);
+
 /// <summary>The read model of incidents.</summary>
 public sealed class IncidentRows(NpgsqlDataSource source)
 {
@@ -23,14 +26,15 @@ public sealed class IncidentRows(NpgsqlDataSource source)
     internal static IEnumerable<NpgsqlBatchCommand> Project(Incident s, IReadOnlyList<IEvent> events)
     {
         yield return Sql.Batch($"""
-            insert into incidents ({Columns}, next_due) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+            insert into incidents ({Columns}, next_due, reviews, review_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
             on conflict (id) do update set severity = excluded.severity, action = excluded.action, status = excluded.status,
                 commander = excluded.commander, decide_by = excluded.decide_by, decided_at = excluded.decided_at, resolved_at = excluded.resolved_at,
                 clock_started_at = excluded.clock_started_at, decision = excluded.decision, overdue = excluded.overdue, level = excluded.level,
-                acknowledged_by = excluded.acknowledged_by, next_due = excluded.next_due
+                acknowledged_by = excluded.acknowledged_by, next_due = excluded.next_due, reviews = excluded.reviews, review_by = excluded.review_by
             """, s.Id, s.Number, s.Title, s.Service, s.Environment, Sql.Name(s.Severity), Sql.Name(s.Action), Sql.Name(s.Status),
             s.Commander?.Name, s.DeclaredAt, s.DecideBy, s.DecidedAt, s.ResolvedAt, s.ClockStartedAt, s.Decision is { } d ? Sql.Name(d.Choice) : null,
-            s.OverdueAt is not null, s.LevelReached, s.Acknowledged?.By.Name, s.NextDue);
+            s.OverdueAt is not null, s.LevelReached, s.Acknowledged?.By.Name, s.NextDue,
+            s.Reviews.Values.Count(r => r.Done is null), s.Reviews.Values.Where(r => r.Done is null).Select(r => (DateTimeOffset?)r.Due.DueAt).Min());
         foreach (var command in Communication.Outbox.Project(s, events)) yield return command;
     }
 
@@ -68,6 +72,11 @@ public sealed class IncidentRows(NpgsqlDataSource source)
     /// <summary>Incidents for which something is due.</summary>
     public Task<List<string>> Due(DateTimeOffset now, CancellationToken ct = default) =>
         source.Command("select id from incidents where next_due <= $1 order by next_due limit 200", now).List(r => r.GetString(0), ct);
+
+    /// <summary>Incidents with runs that were started without approval and that nobody has reviewed yet, the most urgent first.</summary>
+    public Task<List<ReviewRow>> ReviewsDue(CancellationToken ct = default) =>
+        source.Command("select id, number, title, service, reviews, review_by from incidents where reviews > 0 order by review_by limit 200")
+            .List(r => new ReviewRow(r.GetString(0), r.GetInt32(1), r.GetString(2), r.GetString(3), r.GetInt32(4), r.GetFieldValue<DateTimeOffset>(5)), ct);
 
     /// <summary>Is this journal row one of the incident's timeline?</summary>
     public async Task<bool> HasRow(string incident, long position, CancellationToken ct = default)

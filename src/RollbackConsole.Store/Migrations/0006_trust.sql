@@ -7,6 +7,11 @@ alter table runs
     add column not_before timestamptz;
 create index runs_expire on runs (expires_at) where expires_at is not null;
 
+-- Runs that were started without approval and wait for a review.
+alter table incidents
+    add column reviews   integer not null default 0,
+    add column review_by timestamptz;
+
 -- Tokens: until when, for what, and when they were last seen.
 alter table api_tokens
     add column expires_at     timestamptz,

@@ -32,6 +32,19 @@ public static class DocumentExamples
                     baseline: 0.01
                     every: 15s
             """,
+        LibraryKind.Policies => """
+            policy: my-policy
+            title: What my service needs
+            source: Who decided it, and where
+            rules:
+              - id: lead
+                because: The lead of the service looks at everything in production.
+                when: { environment: [production], service: [my-service] }
+                require:
+                  approvals:
+                    - { group: platform_lead }
+                  maximum-time: 15m
+            """,
         LibraryKind.Matrices => """
             matrix: my-triggers
             title: My triggers

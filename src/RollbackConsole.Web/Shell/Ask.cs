@@ -41,13 +41,15 @@ public sealed class Ask(DialogService dialogs, NotificationService notes, ILogge
     public void Done(string what) => notes.Notify(NotificationSeverity.Success, what, "", 4000);
 
     /// <summary>A confirmation that names target and consequence, and takes a reason; null when the person thought again.</summary>
-    public async Task<string?> Reason(string title, string consequence, string button, bool danger = false, bool required = true) =>
+    /// <param name="type">A word that the person types to say that they mean it.</param>
+    public async Task<string?> Reason(string title, string consequence, string button, bool danger = false, bool required = true, string? type = null) =>
         await One<ReasonDialog>(title, new Dictionary<string, object?>(StringComparer.Ordinal)
         {
             [nameof(ReasonDialog.Consequence)] = consequence,
             [nameof(ReasonDialog.Button)] = button,
             [nameof(ReasonDialog.Danger)] = danger,
             [nameof(ReasonDialog.Required)] = required,
+            [nameof(ReasonDialog.Type)] = type,
         }) as string;
 
     /// <summary>Opens a form; whatever it closes with is the answer.</summary>
