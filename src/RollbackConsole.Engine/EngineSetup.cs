@@ -21,7 +21,7 @@ public static class EngineSetup
     /// <summary>What people and programs can do: plans, incidents, runs, signals, drills. Needs no scheduler.</summary>
     public static IServiceCollection AddEngine(this IServiceCollection services)
     {
-        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>().AddSingleton<PolicyDesk>()
+        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>().AddSingleton<PolicyDesk>().AddSingleton<CheckpointWriter>()
             .AddSingleton<FiringNow>().AddSingleton<BoardDetails>().AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
         services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunControl>()
             .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<IStepRunner, StepRunner>().AddSingleton<IRunStore, PostgresRunStore>().AddSingleton<RunExecutor>();
@@ -55,7 +55,7 @@ public static class EngineSetup
         });
         services.AddQuartzHostedService(o => o.WaitForJobsToComplete = true);
         services.AddSingleton<IRunJobs, QuartzRunJobs>();
-        services.AddHostedService<RunReconciler>();
+        services.AddHostedService<RunReconciler>().AddHostedService(s => s.GetRequiredService<CheckpointWriter>());
         services.AddHostedService<PointRetention>().AddHostedService<ClockWatch>().AddHostedService<AlertWorker>().AddHostedService<PrometheusQueries>().AddHostedService<OutboxSender>();
         services.AddSingleton<IChannel, WebhookChannel>();
         return services;

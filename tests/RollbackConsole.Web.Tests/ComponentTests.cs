@@ -3,6 +3,7 @@ using Bunit;
 using Microsoft.Extensions.DependencyInjection;
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Approvals;
+using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
@@ -79,7 +80,7 @@ public sealed class ComponentTests : BunitContext
         var said = new List<AnswerForm.Answered>();
         var now = PolicyVerdict.Free with { Approvals = [new(Role.Approver, 1, true, "Because.", Title: "Readiness", Checklist: ["backup", "tests"], NeedsReference: true)], Reasons = [new("p/r", "Because.", ["review"])] };
         var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.Now, now).Add(a => a.OnDecide, d => { said.Add(d); return Task.FromResult(true); }));
-        foreach (var tick in panel.FindAll("fieldset input[type=checkbox]").ToList()) tick.Change(true);
+        for (var i = 0; i < 2; i++) panel.FindAll("fieldset input[type=checkbox]")[i].Change(true);
         Assert.True(panel.Find("[data-testid=approve]").HasAttribute("disabled"));
         panel.Find("[data-testid=reference]").Input("REG-7");
         panel.Find("[data-testid=approve]").Click();

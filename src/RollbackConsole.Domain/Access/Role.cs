@@ -38,13 +38,31 @@ public enum Permission
 /// <param name="Groups">Names that policies may ask for, such as <c>platform_lead</c>.</param>
 public sealed record Actor(string Id, string Name, IReadOnlyList<string> Roles, IReadOnlyList<string> Groups)
 {
-    public Journal.Person Person => new(Id, Name);
+    /// <summary>The address that the call came from.</summary>
+    public string? From { get; init; }
 
-    public bool Can(Permission permission) => Roles.Any(r => Access.Allows(r, permission));
+    /// <summary>The account behind a token.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>What a token was narrowed to; null when its roles say it all.</summary>
+    public IReadOnlyList<Permission>? Scope { get; init; }
+
+    public Journal.Person Person => new(Id, Name) { From = From, Owner = Owner };
+
+    public bool Can(Permission permission) => InScope(permission) && Roles.Any(r => Access.Allows(r, permission));
+
+    /// <exception cref="Journal.RefusedException">The token's scope leaves this out (403).</exception>
+    public void RequireScope(Permission permission)
+    {
+        if (!InScope(permission)) throw new Journal.RefusedException(Journal.RefusalKind.Forbidden, $"This token is narrowed to {string.Join(", ", Scope!).ToLowerInvariant()}.");
+    }
+
+    private bool InScope(Permission permission) => Scope is null || Scope.Contains(permission);
 
     /// <exception cref="Journal.RefusedException">The actor lacks the permission (403).</exception>
     public void Require(Permission permission)
     {
+        RequireScope(permission);
         if (!Can(permission))
             throw new Journal.RefusedException(Journal.RefusalKind.Forbidden,
                 $"This needs the role {string.Join(" or ", Access.RolesFor(permission))}; you have {(Roles.Count == 0 ? "none" : string.Join(", ", Roles))}.");

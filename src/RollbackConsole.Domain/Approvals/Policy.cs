@@ -64,11 +64,12 @@ public sealed record Policy(string Name, string Title, string Source, IReadOnlyL
 
 /// <summary>What the rules look at.</summary>
 /// <param name="Known">The catalog has an entry for the service.</param>
+/// <param name="NoCheckpoints">Why no checkpoint of the journal can be written at present; null when they are.</param>
 /// <param name="Automatic">The console itself asks.</param>
 /// <param name="RequesterGroups">Groups and roles of whoever asks: authority that is there needs no further approval.</param>
 /// <param name="Escalation">Where levels and their authority come from; null when nothing is known.</param>
 public sealed record PolicyFacts(
-    string Environment, Level Severity, Plan Plan, string Service, string? Tenant, string? Industry, bool DryRun, bool Automatic, IReadOnlyList<string> RequesterGroups, Escalation? Escalation, bool Known = true)
+    string Environment, Level Severity, Plan Plan, string Service, string? Tenant, string? Industry, bool DryRun, bool Automatic, IReadOnlyList<string> RequesterGroups, Escalation? Escalation, bool Known = true, string? NoCheckpoints = null)
 {
     /// <summary>A rollback that takes the service down, or goes to the structure of the data, is not a standard one.</summary>
     public bool Complex => Plan.Risk == Risk.Structural || Plan.Downtime != "none";

@@ -87,6 +87,7 @@ public static class PolicyEngine
             if (!plan.Checks.Any(c => kinds.GetValueOrDefault(c.Uses)?.ComparesData == true)) yield return "None of the plan's checks compares data, but comprehensive validation is asked for";
             if (!plan.Steps.Concat(plan.Checks).Any(c => kinds.GetValueOrDefault(c.Uses)?.ChecksService == true)) yield return "Nothing in the plan checks the service itself, but comprehensive validation is asked for";
         }
+        if (demand.Audit && facts.NoCheckpoints is { } why) yield return $"The audit trail is not being kept outside the database: {why}";
         if (!demand.BackupFirst) yield break;
         var destroys = plan.Steps.ToList().FindIndex(s => s.Destructive);
         var saves = plan.Steps.ToList().FindIndex(s => kinds.GetValueOrDefault(s.Uses)?.SavesData == true);

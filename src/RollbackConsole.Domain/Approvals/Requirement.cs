@@ -18,6 +18,7 @@ public sealed record ApprovalRequirement(
     /// <summary>May this actor answer, the other rules aside?</summary>
     public bool IsFor(Actor by) => new[] { Group }.Concat(OrGroups ?? []).Any(g => by.Roles.Contains(g, StringComparer.Ordinal) || by.Groups.Contains(g, StringComparer.Ordinal));
 
+    [System.Text.Json.Serialization.JsonIgnore]
     public string Who => OrGroups is { Count: > 0 } ? $"{Group} (or {string.Join(", ", OrGroups)})" : Group;
 }
 

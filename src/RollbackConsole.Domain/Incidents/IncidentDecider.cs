@@ -110,7 +110,7 @@ public static class IncidentDecider
     private static Decision Reviewed(Incident s, ReviewBreakGlass r) =>
         !s.Reviews.TryGetValue(r.RunId, out var review) ? Decision.Refuse(RefusalKind.NotFound, "This run needs no review.", "run")
         : review.Done is { } done ? Decision.Conflict($"{done.By.Name} has reviewed it already.")
-        : review.Due.By.Id == r.By.Id ? Decision.Refuse(RefusalKind.Forbidden, "Nobody reviews their own decision: another person has to look at it.")
+        : review.Due.By.IsSameHuman(r.By) ? Decision.Refuse(RefusalKind.Forbidden, "Nobody reviews their own decision: another person has to look at it.")
         : Text(r.Findings, LongestNote, "finding", "findings") ?? Decision.Accept(new ReviewDone(r.RunId, r.Findings.Trim(), r.By, r.At));
 
     private static Decision Check(Incident s, CheckItem c)

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace RollbackConsole.Domain.Journal;
 
 /// <summary>Something that happened. Past tense; immutable; stored for ever under its <see cref="EventKindAttribute"/>.</summary>
@@ -16,5 +18,21 @@ public sealed class EventKindAttribute(string kind) : Attribute
 /// <param name="Name">The name to show; roles and groups are looked up, never stored here.</param>
 public sealed record Person(string Id, string Name)
 {
+    /// <summary>The address that the act came from; null for the console's own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? From { get; init; }
+
+    /// <summary>The account behind a token: what a token does, its owner does.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Owner { get; init; }
+
+    /// <summary>Are both the same human being, directly or through a token?</summary>
+    public bool IsSameHuman(Person other) => (Owner ?? Id) == (other.Owner ?? other.Id);
+
+    /// <summary>Where somebody sits does not make them another person.</summary>
+    public bool Equals(Person? other) => other is not null && Id == other.Id && Name == other.Name;
+
+    public override int GetHashCode() => HashCode.Combine(Id, Name);
+
     public static readonly Person Console = new("system", "Rollback Console");
 }

@@ -31,7 +31,7 @@ public static class Gates
         if (found.Status != StepStatus.Running || found.Step.Uses != Kind || found.Confirmed is not null) return Decision.Conflict($"The step '{a.Step}' is not waiting for an approval.");
         if (a.Comment.Length > RunDecider.LongestReason) return Decision.Refuse(RefusalKind.Invalid, $"The comment has {a.Comment.Length} characters; {RunDecider.LongestReason} are the most.", "comment");
         var requirement = Requirement(found.Step);
-        if (Complaint(s, requirement, found.Answers.Select(x => x.By.Id), a.By) is { } reason) return Decision.Refuse(RefusalKind.Forbidden, reason);
+        if (Complaint(s, requirement, found.Answers.Select(x => x.By), a.By) is { } reason) return Decision.Refuse(RefusalKind.Forbidden, reason);
         var answer = new GateAnswered(a.Step, found.Attempt, a.Approve, requirement.Group, a.Comment, a.By.Person, a.At, a.Items, a.Reference?.Trim());
         if (!a.Approve)
             return string.IsNullOrWhiteSpace(a.Comment) ? Decision.Refuse(RefusalKind.Invalid, "Say why, so that the commander knows what to do.", "comment")
@@ -42,11 +42,11 @@ public static class Gates
     }
 
     /// <summary>Why this actor cannot answer; null when they can. A person counts once in a run, whatever groups they hold.</summary>
-    public static string? Complaint(Run s, ApprovalRequirement r, IEnumerable<string> answered, Actor by) =>
+    public static string? Complaint(Run s, ApprovalRequirement r, IEnumerable<Person> answered, Actor by) =>
         !r.IsFor(by) ? $"This approval is for {r.Who}."
-        : r.ExceptRequester && by.Id == s.RequestedBy?.Id ? "Nobody approves their own request: another person has to look at it."
-        : r.ExceptRequester && by.Id == s.Glass?.By.Id ? "Whoever started the run without approval does not approve it afterwards."
-        : answered.Concat(s.Approvals.Select(a => a.By.Id)).Concat(s.Steps.SelectMany(x => x.Answers).Select(a => a.By.Id)).Contains(by.Id, StringComparer.Ordinal)
+        : r.ExceptRequester && s.RequestedBy?.IsSameHuman(by.Person) == true ? "Nobody approves their own request: another person has to look at it."
+        : r.ExceptRequester && s.Glass?.By.IsSameHuman(by.Person) == true ? "Whoever started the run without approval does not approve it afterwards."
+        : answered.Concat(s.Approvals.Select(a => a.By)).Concat(s.Steps.SelectMany(x => x.Answers).Select(a => a.By)).Any(p => p.IsSameHuman(by.Person))
             ? "You have approved this run already; another person has to fill the next approval." : null;
 
     /// <summary>A refusal that names the points that were not ticked, or the reference that is not there.</summary>

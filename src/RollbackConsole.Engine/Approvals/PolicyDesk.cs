@@ -5,13 +5,14 @@ using RollbackConsole.Domain.Library;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine.Catalog;
+using RollbackConsole.Engine.Journal;
 using RollbackConsole.Engine.Library;
 using RollbackConsole.Steps;
 
 namespace RollbackConsole.Engine.Approvals;
 
 /// <summary>What the policies in force ask of a run, now.</summary>
-public sealed class PolicyDesk(DocumentLibrary library, CatalogDesk catalog, StepKinds kinds)
+public sealed class PolicyDesk(DocumentLibrary library, CatalogDesk catalog, StepKinds kinds, CheckpointWriter checkpoints)
 {
     public const string Development = "development";
 
@@ -32,7 +33,7 @@ public sealed class PolicyDesk(DocumentLibrary library, CatalogDesk catalog, Ste
         var believed = environment != Development || ((plan.Service is null || plan.Service == service)
             && (entity is null || entity.Operations.Environments.Count == 0 || entity.Operations.Environments.Contains(environment, StringComparer.Ordinal)));
         return new PolicyFacts(believed ? environment : "production", severity, plan, service, Name(entity?.Operations.Tenant), entity?.Operations.Industry, dryRun,
-            requester.Id == Person.Console.Id, [.. requester.Roles, .. requester.Groups], await catalog.Escalation(service, ct), entity is not null);
+            requester.Id == Person.Console.Id, [.. requester.Roles, .. requester.Groups], await catalog.Escalation(service, ct), entity is not null, checkpoints.Trouble);
     }
 
     private static string? Name(string? tenant) => tenant is null ? null : Domain.Catalog.CatalogEntity.Normal(tenant, Domain.Catalog.EntityKind.Tenant).Split(':')[1];

@@ -43,7 +43,7 @@ public sealed class Timeline(NpgsqlDataSource source)
     {
         var (actor, summary) = Describe(entry.Event);
         var data = JsonDocument.Parse(entry.Data).RootElement.Clone();
-        return new TimelineRow(entry.Position, entry.At, actor ?? (entry.Actor == Person.Console.Id ? Person.Console.Name : entry.Actor), entry.Kind, summary, data,
+        return new TimelineRow(entry.Position, entry.At, actor ?? Person.Console.Name, entry.Kind, summary, data,
             entry.Stream.StartsWith("run/", StringComparison.Ordinal) ? entry.Stream[4..] : null);
     }
 

@@ -47,6 +47,7 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
         Actor actor, string id, bool approve, string? group, string digest, string comment, CancellationToken ct = default, IReadOnlyList<string>? items = null, string? reference = null)
     {
         actor.Require(Permission.See);
+        actor.RequireScope(Permission.Approve);
         var run = await Get(actor, id, ct);
         var verdict = run.Status == RunStatus.AwaitingApproval ? await PolicyNow(run, ct) : run.Policy;
         var now = time.GetUtcNow();
@@ -128,6 +129,7 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
     public Task<Run> AnswerGate(Actor actor, string id, string step, bool approve, string comment, IReadOnlyList<string>? items, string? reference, CancellationToken ct = default)
     {
         actor.Require(Permission.See);
+        actor.RequireScope(Permission.Approve);
         return Execute(actor, id, now => new AnswerGate(step, approve, comment, actor, now, items, reference), ct);
     }
 

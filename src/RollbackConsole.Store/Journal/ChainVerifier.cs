@@ -13,8 +13,10 @@ public sealed record ChainReport(long Checked, long? BrokenAt, string Summary)
 }
 
 /// <summary>Recomputes the hash chain outside the database, from the rows alone.</summary>
-public sealed class ChainVerifier
+/// <param name="checkpoints">What the hash was at some positions, as signed outside the database; in order of position.</param>
+public sealed class ChainVerifier(IReadOnlyList<Checkpoint>? checkpoints = null)
 {
+    private int _next;
     private long _position;
     private string _hash = "";
 
@@ -28,20 +30,31 @@ public sealed class ChainVerifier
         if (entry.Hash != Hash(_hash, entry)) return Break(entry.Position, $"The row at position {entry.Position} was changed after it was written, or one before it was.");
         _position = entry.Position;
         _hash = entry.Hash;
+        for (; _next < (checkpoints?.Count ?? 0) && checkpoints![_next].Position == _position; _next++)
+            if (checkpoints[_next].Hash != _hash) return Break(_position, $"The checkpoint of {checkpoints[_next].At:yyyy-MM-dd HH:mm} UTC says that the hash at position {_position} was {checkpoints[_next].Hash}; it is {_hash}. Everything up to here was rewritten.");
         Report = new ChainReport(_position, null, $"The chain of {_position} rows holds; the last hash is {_hash}.");
         return true;
     }
 
-    public static async Task<ChainReport> Verify(EventJournal journal, CancellationToken ct)
+    /// <summary>To be asked when there are no more rows: a checkpoint beyond the end means that the end was cut off.</summary>
+    public ChainReport End()
+    {
+        if (Report.Holds && _next < (checkpoints?.Count ?? 0))
+            Break(_position + 1, $"The journal ends at position {_position}, but the checkpoint of {checkpoints![^1].At:yyyy-MM-dd HH:mm} UTC was taken at {checkpoints[^1].Position}: the end was cut off.");
+        else if (Report.Holds && _next > 0) Report = Report with { Summary = $"{Report.Summary} {_next} signed {(_next == 1 ? "checkpoint agrees" : "checkpoints agree")}, the last at position {checkpoints![_next - 1].Position}." };
+        return Report;
+    }
+
+    public static async Task<ChainReport> Verify(EventJournal journal, CancellationToken ct, IReadOnlyList<Checkpoint>? checkpoints = null)
     {
         const int Page = 1000;
-        var verifier = new ChainVerifier();
+        var verifier = new ChainVerifier(checkpoints);
         for (long after = 0; ;)
         {
             var entries = await journal.Read(after, Page, ct: ct);
             foreach (var entry in entries)
                 if (!verifier.Check(entry)) return verifier.Report;
-            if (entries.Count < Page) return verifier.Report;
+            if (entries.Count < Page) return verifier.End();
             after = entries[^1].Position;
         }
     }

@@ -14,6 +14,10 @@ public sealed record JournalEntry(long Position, string Stream, int Version, Dat
     public IEvent Event => EventKinds.FromJson(Kind, Data);
 }
 
+/// <param name="Before">Only rows before this position; null starts at the newest.</param>
+/// <param name="Kind">What the kind begins with, such as <c>run.approval</c>.</param>
+public sealed record JournalSearch(long? Before = null, string? Text = null, string? Kind = null, DateTimeOffset? From = null, DateTimeOffset? To = null, int Limit = 100);
+
 /// <summary>Somebody else appended to the stream first.</summary>
 public sealed class VersionConflictException(string message, Exception inner) : Exception(message, inner);
 
@@ -161,6 +165,16 @@ public sealed class EventJournal(NpgsqlDataSource source)
         await using var command = source.CreateCommand("select coalesce(max(position), 0) from journal");
         return (long)(await command.ExecuteScalarAsync(ct))!;
     }
+
+    /// <summary>Rows that match, newest first.</summary>
+    /// <param name="text">Case does not matter; looked for in who, what kind, which stream and the event itself.</param>
+    public Task<List<JournalEntry>> Search(JournalSearch search, CancellationToken ct = default) => source.Command("""
+        select position, stream, version, at, actor, kind, data::text, hash from journal
+        where ($1::bigint is null or position < $1) and ($2::text is null or position(lower($2) in lower(concat_ws(' ', actor, kind, stream, data::text))) > 0)
+            and ($3::text is null or starts_with(kind, $3)) and ($4::timestamptz is null or at >= $4) and ($5::timestamptz is null or at < $5)
+        order by position desc limit $6
+        """, search.Before, search.Text, search.Kind, search.From, search.To, search.Limit).List(r => new JournalEntry(r.GetInt64(0), r.GetString(1), r.GetInt32(2), r.GetFieldValue<DateTimeOffset>(3),
+            r.GetString(4), r.GetString(5), r.GetString(6), r.GetString(7)), ct);
 
     /// <summary>Rows after a position, in commit order. <paramref name="stream"/> null means all streams.</summary>
     public async Task<IReadOnlyList<JournalEntry>> Read(long after, int limit, string? stream = null, CancellationToken ct = default)

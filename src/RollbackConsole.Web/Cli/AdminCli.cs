@@ -4,6 +4,7 @@ using RollbackConsole.Domain.Plans;
 using RollbackConsole.Engine;
 using RollbackConsole.Engine.Drills;
 using RollbackConsole.Engine.Jobs;
+using RollbackConsole.Engine.Journal;
 using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
@@ -29,7 +30,9 @@ public static class AdminCli
           library check DIR                                 reads them only
           plan preview FILE [--set k=v…] [--service S] [--environment E]
           drill run NAME                                    breaks a target on purpose
-          audit verify [--file EXPORT]                      recomputes the journal's hash chain
+          audit verify [--file EXPORT] [--checkpoints FILE] [--key PUBLIC]
+                                                            recomputes the journal's hash chain and holds it against signed checkpoints;
+                                                            FILE may be a folder, PUBLIC is audit-key.pub.pem of the data directory when left out
           audit export FILE                                 writes the journal as JSON lines
         """;
 
@@ -67,8 +70,7 @@ public static class AdminCli
                     foreach (var l in await s.GetRequiredService<DrillRunner>().Run(SystemActor.CommandLine, name, ct)) await output.WriteLineAsync(l);
                     return 0;
                 }, ct),
-                ["audit", "verify"] when line.Only("file").OneOrNull("file") is { } file => await Report(await AuditFile.Verify(file, ct), output),
-                ["audit", "verify"] => await With(async s => await Report(await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct), output), ct),
+                ["audit", "verify"] when line.Only("file", "checkpoints", "key") is not null => await Verify(line, output, ct),
                 ["audit", "export", var file] when line.Only() is not null => await With(async s =>
                 {
                     await output.WriteLineAsync($"{await AuditFile.Export(s.GetRequiredService<EventJournal>(), file, ct)} rows written to {file}");
@@ -82,7 +84,7 @@ public static class AdminCli
             await errors.WriteLineAsync(e.Message);
             return 2;
         }
-        catch (Exception e) when (e is RefusedException or InvalidDocumentException or InvalidSettingsException or EmbeddedClusterException or IOException or UnauthorizedAccessException or Npgsql.NpgsqlException)
+        catch (Exception e) when (e is RefusedException or InvalidDocumentException or InvalidSettingsException or EmbeddedClusterException or System.Security.Cryptography.CryptographicException or ArgumentException or IOException or UnauthorizedAccessException or Npgsql.NpgsqlException)
         {
             await errors.WriteLineAsync(e.Message);
             return 1;
@@ -94,6 +96,35 @@ public static class AdminCli
         var asked = args[0] == "help" || args.Any(a => a is "--help" or "-h");
         await (asked ? output : errors).WriteLineAsync(Usage);
         return asked ? 0 : 2;
+    }
+
+    /// <summary>An export needs neither database nor console: only the file, the checkpoints and the public key.</summary>
+    private static async Task<int> Verify(Arguments line, TextWriter output, CancellationToken ct)
+    {
+        List<Checkpoint>? checkpoints = null;
+        if (line.OneOrNull("checkpoints") is { } path)
+        {
+            if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"--checkpoints: {path} is not there.");
+            var file = line.OneOrNull("key") ?? Path.Combine(DataDirectory(), CheckpointKey.PublicFile);
+            if (!File.Exists(file)) throw new UsageException($"The public key {file} is not there; name it with --key.");
+            using var key = CheckpointKey.ReadPublic(file);
+            (checkpoints, var faults) = await CheckpointFile.Read(path, key, ct);
+            if (faults.Count > 0)
+            {
+                foreach (var fault in faults) await output.WriteLineAsync(fault);
+                return 1;
+            }
+        }
+        else if (line.OneOrNull("key") is not null) throw new UsageException("--key needs --checkpoints.");
+        return line.OneOrNull("file") is { } export
+            ? await Report(await AuditFile.Verify(export, ct, checkpoints), output)
+            : await With(async s => await Report(checkpoints is null ? await s.GetRequiredService<CheckpointWriter>().Verify(ct) : await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct, checkpoints), output), ct);
+    }
+
+    private static string DataDirectory()
+    {
+        Settings(out var data);
+        return data;
     }
 
     private static async Task<int> Report(ChainReport report, TextWriter output)
@@ -177,7 +208,7 @@ public static class AdminCli
     {
         var services = new ServiceCollection();
         services.AddSingleton(settings).AddLogging().AddSingleton(TimeProvider.System);
-        services.Configure<TargetOptions>(settings.GetSection("Targets")).Configure<DrillOptions>(settings.GetSection("Drills"));
+        services.Configure<TargetOptions>(settings.GetSection("Targets")).Configure<AuditOptions>(settings.GetSection("Audit")).Configure<DrillOptions>(settings.GetSection("Drills"));
         services.AddSingleton(new EngineFolders("cli", data)).AddSingleton<IRunJobs, NoJobs>();
         services.AddStore(connection).AddSteps().AddEngine();
         services.AddConsoleAccess();

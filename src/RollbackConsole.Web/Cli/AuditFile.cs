@@ -11,7 +11,13 @@ public static class AuditFile
 
     public static async Task<long> Export(EventJournal journal, string file, CancellationToken ct)
     {
-        await using var writer = new StreamWriter(file);
+        await using var stream = File.Create(file);
+        return await Export(journal, stream, ct);
+    }
+
+    public static async Task<long> Export(EventJournal journal, Stream stream, CancellationToken ct)
+    {
+        await using var writer = new StreamWriter(stream, leaveOpen: true);
         long count = 0;
         for (long after = 0; ;)
         {
@@ -23,9 +29,10 @@ public static class AuditFile
         }
     }
 
-    public static async Task<ChainReport> Verify(string file, CancellationToken ct)
+    /// <param name="checkpoints">Checkpoints that were kept elsewhere, in order of position.</param>
+    public static async Task<ChainReport> Verify(string file, CancellationToken ct, IReadOnlyList<Checkpoint>? checkpoints = null)
     {
-        var verifier = new ChainVerifier();
+        var verifier = new ChainVerifier(checkpoints);
         await foreach (var line in File.ReadLinesAsync(file, ct))
         {
             JournalEntry? entry;
@@ -37,8 +44,8 @@ public static class AuditFile
             {
                 return new ChainReport(verifier.Report.Checked, verifier.Report.Checked + 1, $"The line after position {verifier.Report.Checked} is no journal row.");
             }
-            if (entry is null || !verifier.Check(entry)) break;
+            if (entry is null || !verifier.Check(entry)) return verifier.Report;
         }
-        return verifier.Report;
+        return verifier.End();
     }
 }

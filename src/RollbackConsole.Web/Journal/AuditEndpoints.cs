@@ -1,9 +1,11 @@
 using System.Security.Claims;
 using Npgsql;
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Journal;
 using RollbackConsole.Engine.Journal;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Web.Access;
+using RollbackConsole.Web.Cli;
 using RollbackConsole.Web.Setup;
 
 namespace RollbackConsole.Web.Journal;
@@ -14,7 +16,9 @@ public static class AuditEndpoints
     {
         var audit = api.MapGroup("/audit").RequireAuthorization(nameof(Permission.Administer));
         audit.MapGet("", List);
-        audit.MapGet("/verify", async (EventJournal journal, CancellationToken ct) => await ChainVerifier.Verify(journal, ct));
+        audit.MapGet("/verify", async (CheckpointWriter checkpoints, CancellationToken ct) => await checkpoints.Verify(ct));
+        audit.MapGet("/export", (EventJournal journal, CancellationToken ct) => Results.Stream(async stream => await AuditFile.Export(journal, stream, ct), "application/jsonl", "journal.jsonl"));
+        audit.MapGet("/search", Search);
     }
 
     /// <summary>Liveness and readiness, for whoever watches the console itself.</summary>
@@ -35,14 +39,25 @@ public static class AuditEndpoints
         }).ExcludeFromDescription();
     }
 
+    private static async Task<Page<object>> Search(EventJournal journal, CancellationToken ct, string? q = null, string? kind = null, DateTimeOffset? from = null, DateTimeOffset? to = null, long? before = null, int? limit = null)
+    {
+        if (q?.Length > 200) throw new RefusedException(RefusalKind.Invalid, "A search has at most 200 characters.", "q");
+        var take = Paging.Limit(limit);
+        var entries = await journal.Search(new JournalSearch(before, q, kind, from, to, take), ct);
+        return new([.. entries.Select(Answer)], entries.Count == take ? $"{entries[^1].Position}" : null);
+    }
+
+    private static object Answer(JournalEntry e)
+    {
+        var row = Timeline.Row(e);
+        return new { e.Position, e.Stream, e.Version, e.At, row.Actor, e.Kind, row.Summary, row.Data, e.Hash };
+    }
+
     private static async Task<Page<object>> List(ClaimsPrincipal user, EventJournal journal, CancellationToken ct, long after = 0, int? limit = null)
     {
         user.ToActor().Require(Permission.Administer);
         var take = Paging.Limit(limit);
         var entries = await journal.Read(after, take, ct: ct);
-        return new([.. entries.Select(e => (Entry: e, Row: Timeline.Row(e))).Select(x => (object)new
-        {
-            x.Entry.Position, x.Entry.Stream, x.Entry.Version, x.Entry.At, x.Row.Actor, x.Entry.Kind, x.Row.Summary, x.Row.Data, x.Entry.Hash,
-        })], entries.Count == take ? $"{entries[^1].Position}" : null);
+        return new([.. entries.Select(Answer)], entries.Count == take ? $"{entries[^1].Position}" : null);
     }
 }

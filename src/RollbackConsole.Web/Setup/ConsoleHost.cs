@@ -8,6 +8,7 @@ using RollbackConsole.Domain.Journal;
 using RollbackConsole.Engine;
 using RollbackConsole.Engine.Communication;
 using RollbackConsole.Engine.Drills;
+using RollbackConsole.Engine.Journal;
 using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Engine.Runs;
@@ -138,6 +139,7 @@ public sealed class ConsoleHost : IAsyncDisposable
         services.Configure<HostOptions>(h => h.ShutdownTimeout = TimeSpan.FromSeconds(20));
         services.AddSingleton(TimeProvider.System);
         services.Configure<EngineOptions>(builder.Configuration.GetSection("Engine"));
+        services.Configure<AuditOptions>(builder.Configuration.GetSection("Audit"));
         services.Configure<TargetOptions>(builder.Configuration.GetSection("Targets"));
         services.Configure<DrillOptions>(builder.Configuration.GetSection("Drills"));
         services.Configure<PrometheusOptions>(builder.Configuration.GetSection("Prometheus"));

@@ -37,6 +37,7 @@ public static class SettingsCheck
         ["Targets"] = ["Databases", "Directories"],
         ["Prometheus"] = ["Sources"],
         ["Channels"] = ["Webhooks"],
+        ["Audit"] = ["Checkpoints", "Every"],
     };
 
     /// <exception cref="InvalidSettingsException">Something is wrong.</exception>
@@ -65,6 +66,8 @@ public static class SettingsCheck
         foreach (var key in (string[])["LeaseLength", "ReconcileEvery", "LogFlushEvery", "HandOverWithin"])
             if (!TimeSpan.TryParse(settings["Engine:" + key], System.Globalization.CultureInfo.InvariantCulture, out var span) || span < TimeSpan.FromMilliseconds(10) || span > TimeSpan.FromMinutes(10))
                 yield return $"Engine:{key} must be a time from 00:00:00.010 to 00:10:00; it is '{settings["Engine:" + key]}'.";
+        if (!TimeSpan.TryParse(settings["Audit:Every"], System.Globalization.CultureInfo.InvariantCulture, out var every) || every < TimeSpan.FromSeconds(1) || every > TimeSpan.FromDays(1))
+            yield return $"Audit:Every must be a time from 00:00:01 to 1.00:00:00; it is '{settings["Audit:Every"]}'.";
         if (!int.TryParse(settings["Engine:MostRuns"], out var most) || most is < 1 or > 500) yield return $"Engine:MostRuns must be a whole number from 1 to 500; it is '{settings["Engine:MostRuns"]}'.";
         foreach (var target in settings.GetSection("Targets:Databases").GetChildren())
             if (ConnectionProblem(target.Value ?? "") is { } bad) yield return $"Targets:Databases:{target.Key}: {bad}";

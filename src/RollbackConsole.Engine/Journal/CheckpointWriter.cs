@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using RollbackConsole.Engine.Runs;
+using RollbackConsole.Store.Journal;
+
+namespace RollbackConsole.Engine.Journal;
+
+/// <summary>Where and how often checkpoints are written.</summary>
+public sealed class AuditOptions
+{
+    /// <summary>A folder outside the database, best on another machine; empty means <c>checkpoints</c> in the data directory.</summary>
+    public string Checkpoints { get; set; } = "";
+
+    /// <summary>How much of the journal could be rewritten unseen by whoever owns database and console: the shorter, the less.</summary>
+    public TimeSpan Every { get; set; } = TimeSpan.FromMinutes(5);
+}
+
+/// <summary>Writes signed checkpoints of the journal outside the database.</summary>
+public sealed class CheckpointWriter(EventJournal journal, EngineFolders folders, IOptions<AuditOptions> options, TimeProvider time, ILogger<CheckpointWriter> log) : BackgroundService
+{
+    private readonly SemaphoreSlim _turn = new(1);
+
+    /// <summary>The last one could not be written; runs whose policy needs an audit trail wait until it can.</summary>
+    public string? Trouble { get; private set; }
+
+    public string Folder => options.Value.Checkpoints.Length > 0 ? options.Value.Checkpoints : Path.Combine(folders.DataDirectory, "checkpoints");
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await Try(stoppingToken);
+                await Task.Delay(options.Value.Every, time, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The last of a node that stops in good order.
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            await Try(patience.Token);
+        }
+    }
+
+    /// <summary>Writes a checkpoint when the journal has grown; null when it has not.</summary>
+    public async Task<Checkpoint?> Write(CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            Directory.CreateDirectory(Folder);
+            // Nodes that share a folder write files of their own.
+            var file = Path.Combine(Folder, $"{string.Concat(folders.Node.Select(c => char.IsLetterOrDigit(c) || c is '.' or '-' ? c : '_'))}.jsonl");
+            var (position, previous) = await CheckpointFile.Last(file, ct);
+            if ((await journal.Search(new JournalSearch(Limit: 1), ct)).FirstOrDefault() is not { } newest || newest.Position <= position) return null;
+            using var key = CheckpointKey.OpenOrCreate(folders.DataDirectory);
+            var checkpoint = Checkpoint.Sign(newest.Position, newest.Hash, time.GetUtcNow(), folders.Node, previous, key);
+            await File.AppendAllTextAsync(file, checkpoint.ToLine() + Environment.NewLine, ct);
+            return checkpoint;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Verifies the journal and every checkpoint of the folder.</summary>
+    public async Task<ChainReport> Verify(CancellationToken ct)
+    {
+        using var key = CheckpointKey.OpenOrCreate(folders.DataDirectory);
+        var (checkpoints, faults) = Directory.Exists(Folder) ? await CheckpointFile.Read(Folder, key, ct) : ([], []);
+        var report = await ChainVerifier.Verify(journal, ct, checkpoints);
+        return report.Holds && faults.Count > 0 ? new ChainReport(report.Checked, 0, string.Join(" ", faults)) : report;
+    }
+
+    private async Task Try(CancellationToken ct)
+    {
+        try
+        {
+            await Write(ct);
+            Trouble = null;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Trouble = e.Message;
+            log.LogError(e, "No checkpoint of the journal could be written to {Folder}", Folder);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // The node stops; what is not written now is written by the next start.
+        }
+    }
+}
