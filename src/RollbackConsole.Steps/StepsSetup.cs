@@ -25,7 +25,7 @@ public static class StepsSetup
     public static IServiceCollection AddSteps(this IServiceCollection services)
     {
         services.AddHttpClient(HttpCheck.Client).ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
-        services.AddSingleton<SecretMask>().AddSingleton<ISecrets, SettingsSecrets>().AddSingleton<Targets>().AddSingleton<ProcessRunner>().AddSingleton<PostgresTools>();
+        services.AddSingleton<SecretMask>().AddSingleton<SettingsSecrets>().AddSingleton<FolderSecrets>().AddSingleton<ISecrets, SecretProviders>().AddSingleton<StepUser>().AddSingleton<Targets>().AddSingleton<ProcessRunner>().AddSingleton<PostgresTools>();
         services.AddSingleton<IStepKind, CommandRun>().AddSingleton<IStepKind, ScriptRun>().AddSingleton<IStepKind, HttpCheck>()
             .AddSingleton<IStepKind, PostgresBackup>().AddSingleton<IStepKind, PostgresRestore>().AddSingleton<IStepKind, PostgresMigrate>()
             .AddSingleton<IStepKind, PostgresSnapshot>().AddSingleton<IStepKind, PostgresCompare>()

@@ -19,7 +19,7 @@ public static class StoreSetup
         services.AddSingleton(_ => Connect(connectionString));
         services.AddDbContext<AccountsDb>((s, o) => o.UseNpgsql(s.GetRequiredService<NpgsqlDataSource>()));
         services.AddSingleton<EventJournal>().AddSingleton<IncidentRows>().AddSingleton<PlanRows>().AddSingleton<RunRows>()
-            .AddSingleton<RunLeases>().AddSingleton<LogLines>().AddSingleton<MetricPoints>().AddSingleton<ApiTokens>()
+            .AddSingleton<RunLeases>().AddSingleton<LogLines>().AddSingleton<MetricPoints>().AddSingleton<ApiTokens>().AddSingleton<Sessions>()
             .AddSingleton<LibraryRows>().AddSingleton<AlertRows>().AddSingleton<QueryStates>().AddSingleton<Outbox>()
             .AddSingleton<KeyRing>().AddSingleton<IdempotencyKeys>().AddSingleton<ChangeFeed>();
         services.AddHostedService(s => s.GetRequiredService<ChangeFeed>());

@@ -1,9 +1,9 @@
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
-using RollbackConsole.Domain.Runs;
-using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
 using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Jobs;
 using RollbackConsole.Engine.Plans;

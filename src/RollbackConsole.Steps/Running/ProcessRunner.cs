@@ -15,7 +15,7 @@ public sealed record ProcessSpec(IReadOnlyList<string> Arguments, string Directo
 }
 
 /// <summary>Starts a step's process, streams its lines, and ends it with all its children when the step is cancelled.</summary>
-public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
+public sealed class ProcessRunner(SecretMask mask, StepUser user, TimeProvider time)
 {
     /// <summary>Marks every descendant, so that one that left its parent is found and ended as well.</summary>
     private const string Marker = "ROLLBACK_CONSOLE_ATTEMPT";
@@ -30,6 +30,7 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
     public async Task<int> Run(StepCall call, ProcessSpec spec, CancellationToken ct)
     {
         var mark = $"{Attempt(call.RunId, call.Step.Id, call.Attempt)}{Guid.NewGuid():N}";
+        await user.Own(call.RunDirectory, ct);
         using var process = Start(spec, call, mark);
         var pump = new LinePump(call.Log, mask);
         // Not tied to ct: what a process wrote before it was ended is still read.
@@ -78,16 +79,17 @@ public sealed class ProcessRunner(SecretMask mask, TimeProvider time)
 
     private static string Attempt(string runId, string step, int attempt) => $"{runId}/{step}/{attempt}/";
 
-    private static Process Start(ProcessSpec spec, StepCall call, string mark)
+    private Process Start(ProcessSpec spec, StepCall call, string mark)
     {
-        var start = new ProcessStartInfo(spec.Arguments[0])
+        var arguments = user.Wrap(spec.Arguments);
+        var start = new ProcessStartInfo(arguments[0])
         {
             WorkingDirectory = spec.Directory, UseShellExecute = false,
             RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };
-        foreach (var argument in spec.Arguments.Skip(1)) start.ArgumentList.Add(argument);
+        foreach (var argument in arguments.Skip(1)) start.ArgumentList.Add(argument);
         // A clean environment: what the console knows (connection strings, tokens) is not the step's business.
-        var own = Inherited.Select(n => (n, Environment.GetEnvironmentVariable(n))).ToList();
+        var own = Inherited.Where(user.Inherits).Select(n => (n, Environment.GetEnvironmentVariable(n))).ToList();
         start.Environment.Clear();
         foreach (var (name, value) in own)
             if (value is not null) start.Environment[name] = value;

@@ -28,7 +28,13 @@ public sealed partial class AccountsDb(DbContextOptions<AccountsDb> options) : I
         builder.Entity<IdentityUserClaim<string>>().ToTable("account_claims");
         builder.Entity<IdentityUserLogin<string>>().ToTable("account_logins");
         builder.Entity<IdentityUserToken<string>>().ToTable("account_tokens");
-        foreach (var property in builder.Model.GetEntityTypes().SelectMany(t => t.GetProperties()))
+        builder.Entity<IdentityUserPasskey<string>>(b =>
+        {
+            b.ToTable("account_passkeys");
+            b.HasKey(p => p.CredentialId);
+            b.OwnsOne(p => p.Data).ToJson("data");
+        });
+        foreach (var property in builder.Model.GetEntityTypes().Where(t => !t.IsMappedToJson()).SelectMany(t => t.GetProperties()))
             property.SetColumnName(WordStart().Replace(property.Name, "_$0").ToLowerInvariant());
     }
 

@@ -6,30 +6,56 @@ using RollbackConsole.Store.Journal;
 
 namespace RollbackConsole.Store.Access;
 
+/// <summary>A token as lists show it; the token itself is known to its holder only.</summary>
+public sealed record TokenRow(
+    string Id, string Name, IReadOnlyList<string> Roles, IReadOnlyList<string> Groups, IReadOnlyList<string> Scope, string? Owner,
+    DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? LastUsedAt, string? LastUsedFrom, DateTimeOffset? RevokedAt);
+
 /// <summary>API tokens: shown once, stored as SHA-256 only. A token has 256 random bits, so a plain hash is enough.</summary>
-public sealed class ApiTokens(NpgsqlDataSource source)
+public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
 {
     public const string Prefix = "rc_";
 
+    private const string Columns = "id, name, roles, groups, scope, owner_id, created_at, expires_at, last_used_at, last_used_from, revoked_at";
+
     /// <summary>Makes a token; the answer is the only time that it can be read.</summary>
-    public async Task<(string Id, string Token)> Create(string name, IReadOnlyList<string> roles, IReadOnlyList<string> groups, DateTimeOffset at, CancellationToken ct = default)
+    /// <param name="owner">The account whose word the token's acts count as; null for a program of nobody's.</param>
+    /// <param name="scope">What the token is narrowed to; empty leaves it all that its roles allow.</param>
+    public async Task<(string Id, string Token)> Create(
+        string name, IReadOnlyList<string> roles, IReadOnlyList<string> groups, DateTimeOffset at, DateTimeOffset? expires = null, IReadOnlyList<Permission>? scope = null, string? owner = null, CancellationToken ct = default)
     {
         var token = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var id = "token-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
-        await using var command = source.Command("insert into api_tokens (id, name, hash, roles, groups, created_at) values ($1, $2, $3, $4, $5, $6)",
-            id, name, Hash(token), roles.ToArray(), groups.ToArray(), at);
+        await using var command = source.Command("insert into api_tokens (id, name, hash, roles, groups, created_at, expires_at, scope, owner_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            id, name, Hash(token), roles.ToArray(), groups.ToArray(), at, expires, (scope ?? []).Select(Sql.Name).ToArray(), owner);
         await command.ExecuteNonQueryAsync(ct);
         return (id, token);
     }
 
-    /// <summary>Who holds this token; null when nobody does.</summary>
-    public async Task<Actor?> Find(string token, CancellationToken ct)
+    /// <summary>Who holds this token; null when nobody does, or not any more. Its last use is kept to the minute.</summary>
+    public async Task<Actor?> Find(string token, string from, CancellationToken ct)
     {
         if (token.Length > 200 || !token.StartsWith(Prefix, StringComparison.Ordinal)) return null;
-        var found = await source.Command("select id, name, roles, groups from api_tokens where hash = $1 and revoked_at is null", Hash(token))
-            .List(r => new Actor(r.GetString(0), r.GetString(1), r.GetFieldValue<string[]>(2), r.GetFieldValue<string[]>(3)), ct);
-        return found.FirstOrDefault();
+        var now = time.GetUtcNow();
+        var found = await source.Command($"select {Columns} from api_tokens where hash = $1 and revoked_at is null and (expires_at is null or expires_at > $2)", Hash(token), now).List(Read, ct);
+        if (found is not [var t]) return null;
+        if (t.LastUsedAt is not { } last || now - last > TimeSpan.FromMinutes(1) || t.LastUsedFrom != from)
+        {
+            await using var used = source.Command("update api_tokens set last_used_at = $2, last_used_from = $3 where id = $1", t.Id, now, from);
+            await used.ExecuteNonQueryAsync(ct);
+        }
+        return new Actor(t.Id, t.Name, t.Roles, t.Groups) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
     }
+
+    /// <summary>Every token that is not revoked, the newest first.</summary>
+    public Task<List<TokenRow>> All(CancellationToken ct = default) => source.Command($"select {Columns} from api_tokens where revoked_at is null order by created_at desc limit 500").List(Read, ct);
+
+    /// <returns>The name of the token; null when there is none of that id, or it was revoked before.</returns>
+    public async Task<string?> Revoke(string id, DateTimeOffset at, CancellationToken ct = default) =>
+        (await source.Command("update api_tokens set revoked_at = $2 where id = $1 and revoked_at is null returning name", id, at).List(r => r.GetString(0), ct)).FirstOrDefault();
+
+    private static TokenRow Read(NpgsqlDataReader r) => new(r.GetString(0), r.GetString(1), r.GetFieldValue<string[]>(2), r.GetFieldValue<string[]>(3), r.GetFieldValue<string[]>(4), r.TextOrNull(5),
+        r.GetFieldValue<DateTimeOffset>(6), r.TimeOrNull(7), r.TimeOrNull(8), r.TextOrNull(9), r.TimeOrNull(10));
 
     private static string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }

@@ -16,6 +16,7 @@ alter table incidents
 alter table api_tokens
     add column expires_at     timestamptz,
     add column scope          text[] not null default '{}',
+    add column owner_id       text,
     add column last_used_at   timestamptz,
     add column last_used_from text;
 

@@ -15,10 +15,12 @@ namespace RollbackConsole.Web.Access;
 public static class AccessSetup
 {
     public const string GroupClaim = "group";
+    private const string OwnerClaim = "owner";
+    private const string ScopeClaim = "scope";
     private const string Either = "Console";
     private const string Bearer = "Bearer";
 
-    public static IServiceCollection AddConsoleAccess(this IServiceCollection services)
+    public static IServiceCollection AddConsoleAccess(this IServiceCollection services, OAuthOptions? oauth = null)
     {
         services.AddIdentityCore<Account>(o =>
         {
@@ -28,9 +30,10 @@ public static class AccessSetup
             o.Password.RequireDigit = false;
             o.Lockout.MaxFailedAccessAttempts = 5;
             o.Lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(5);
+            o.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
             o.User.AllowedUserNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._@+";
         }).AddEntityFrameworkStores<AccountsDb>().AddSignInManager().AddClaimsPrincipalFactory<AccountClaims>().AddDefaultTokenProviders();
-        services.AddAuthentication(o =>
+        var authentication = services.AddAuthentication(o =>
         {
             o.DefaultScheme = Either;
             o.DefaultSignInScheme = IdentityConstants.ApplicationScheme;
@@ -38,8 +41,9 @@ public static class AccessSetup
         })
             .AddPolicyScheme(Either, null, o => o.ForwardDefaultSelector = c =>
                 c.Request.Headers.Authorization.Count > 0 || c.Request.Query.ContainsKey("access_token") ? Bearer : IdentityConstants.ApplicationScheme)
-            .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Bearer, null)
-            .AddIdentityCookies();
+            .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Bearer, null);
+        authentication.AddIdentityCookies();
+        if (oauth is { Enabled: true }) OAuthSignIn.Add(authentication, oauth);
         services.ConfigureApplicationCookie(o =>
         {
             o.Cookie.HttpOnly = true;
@@ -49,14 +53,20 @@ public static class AccessSetup
             o.LoginPath = "/sign-in";
             o.AccessDeniedPath = "/denied";
             o.ReturnUrlParameter = "back";
+            o.Events.OnSigningIn = SessionCookies.Begin;
+            o.Events.OnValidatePrincipal = SessionCookies.Validate;
             o.Events.OnRedirectToLogin = c => Redirect(c, 401);
             o.Events.OnRedirectToAccessDenied = c => Redirect(c, 403);
         });
         // A changed role or password reaches open sessions within a minute.
-        services.Configure<SecurityStampValidatorOptions>(o => o.ValidationInterval = TimeSpan.FromMinutes(1));
+        services.Configure<SecurityStampValidatorOptions>(o =>
+        {
+            o.ValidationInterval = TimeSpan.FromMinutes(1);
+            o.OnRefreshingPrincipal = SessionCookies.Keep;
+        });
         var policies = services.AddAuthorizationBuilder();
         foreach (var permission in Enum.GetValues<Permission>())
-            policies.AddPolicy(permission.ToString(), p => p.RequireRole(Domain.Access.Access.RolesFor(permission)));
+            policies.AddPolicy(permission.ToString(), p => p.RequireAuthenticatedUser().RequireAssertion(c => c.User.ToActor().Can(permission)));
         services.AddCascadingAuthenticationState();
         services.AddScoped<AuthenticationStateProvider, StampedAuthenticationState>();
         services.AddScoped<Accounts>();
@@ -70,13 +80,18 @@ public static class AccessSetup
         principal.FindFirstValue(ClaimTypes.NameIdentifier) ?? "",
         principal.Identity?.Name ?? "",
         [.. principal.FindAll(ClaimTypes.Role).Select(c => c.Value)],
-        [.. principal.FindAll(GroupClaim).Select(c => c.Value)]);
+        [.. principal.FindAll(GroupClaim).Select(c => c.Value)])
+    {
+        From = principal.FindFirstValue(SessionCookies.FromClaim),
+        Owner = principal.FindFirstValue(OwnerClaim),
+        Scope = principal.HasClaim(c => c.Type == ScopeClaim) ? [.. principal.FindAll(ScopeClaim).Select(c => Enum.Parse<Permission>(c.Value))] : null,
+    };
 
     /// <summary>Pages go to the sign-in; programs get the plain status.</summary>
     private static Task Redirect(RedirectContext<Microsoft.AspNetCore.Authentication.Cookies.CookieAuthenticationOptions> context, int status)
     {
         var path = context.Request.Path;
-        if (path.StartsWithSegments("/api") || path.StartsWithSegments("/hooks") || path.StartsWithSegments("/hubs") || path.StartsWithSegments("/openapi")) context.Response.StatusCode = status;
+        if (path.StartsWithSegments("/api") || path.StartsWithSegments("/hooks") || path.StartsWithSegments("/hubs") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/passkeys")) context.Response.StatusCode = status;
         else context.Response.Redirect(context.RedirectUri);
         return Task.CompletedTask;
     }
@@ -102,9 +117,10 @@ public static class AccessSetup
             var token = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
                 : Request.Path.StartsWithSegments("/hubs") ? Request.Query["access_token"].ToString() : "";
             if (token.Length == 0) return AuthenticateResult.Fail("No bearer token.");
-            if (await tokens.Find(token, Context.RequestAborted) is not { } actor) return AuthenticateResult.Fail("Unknown token.");
+            if (await tokens.Find(token, SessionCookies.Address(Context), Context.RequestAborted) is not { } actor) return AuthenticateResult.Fail("Unknown token.");
             var identity = new ClaimsIdentity(
-                [new(ClaimTypes.NameIdentifier, actor.Id), new(ClaimTypes.Name, actor.Name), .. actor.Roles.Select(r => new Claim(ClaimTypes.Role, r)), .. actor.Groups.Select(g => new Claim(GroupClaim, g))], Scheme.Name);
+                [new(ClaimTypes.NameIdentifier, actor.Id), new(ClaimTypes.Name, actor.Name), .. actor.Roles.Select(r => new Claim(ClaimTypes.Role, r)), .. actor.Groups.Select(g => new Claim(GroupClaim, g)),
+                    .. (actor.Scope ?? []).Select(s => new Claim(ScopeClaim, s.ToString())), .. actor.Owner is { } owner ? [new Claim(OwnerClaim, owner)] : Array.Empty<Claim>()], Scheme.Name);
             return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
         }
     }

@@ -8,7 +8,7 @@ using RollbackConsole.Store.Journal;
 namespace RollbackConsole.Web.Access;
 
 /// <summary>Makes accounts and tokens, and journals that it did.</summary>
-public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, EventJournal journal, TimeProvider time)
+public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessions sessions, EventJournal journal, TimeProvider time)
 {
     public IQueryable<Account> All => users.Users;
 
@@ -44,14 +44,86 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Event
     }
 
     /// <summary>The token; it is shown now and never again.</summary>
-    public async Task<string> CreateToken(Actor by, string name, IReadOnlyList<string> roles, IReadOnlyList<string> groups)
+    /// <param name="expires">From now; null for a token that lasts until it is revoked.</param>
+    /// <param name="scope">Names of permissions that it is narrowed to; empty leaves all that its roles allow.</param>
+    /// <param name="owner">The account whose word the token's acts count as; null for a program of nobody's.</param>
+    public async Task<string> CreateToken(Actor by, string name, IReadOnlyList<string> roles, IReadOnlyList<string> groups, TimeSpan? expires = null, IReadOnlyList<string>? scope = null, string? owner = null)
     {
         by.Require(Permission.Administer);
         CheckRoles(roles);
         if (string.IsNullOrWhiteSpace(name) || name.Length > 100) throw new RefusedException(RefusalKind.Invalid, "A token needs a name of at most 100 characters.", "name");
-        var (id, token) = await tokens.Create(name, roles, groups, time.GetUtcNow());
-        await Append(new TokenCreated(id, name, roles, groups, by.Person, time.GetUtcNow()), by);
+        if (expires is { } length && (length <= TimeSpan.Zero || length > LongestToken)) throw new RefusedException(RefusalKind.Invalid, $"A token lasts up to {LongestToken.Days} days.", "expires");
+        var narrowed = (scope ?? []).Select(s => Enum.GetValues<Permission>().Where(p => p.ToString().Equals(s, StringComparison.OrdinalIgnoreCase)).Select(p => (Permission?)p).FirstOrDefault()
+            ?? throw new RefusedException(RefusalKind.Invalid, $"'{s}' is no permission; there are {string.Join(", ", Enum.GetNames<Permission>())}.", "scope")).ToList();
+        string? ownerId = null;
+        if (owner is not null) ownerId = (await users.FindByNameAsync(owner) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{owner}'.", "owner")).Id;
+        var now = time.GetUtcNow();
+        var (id, token) = await tokens.Create(name, roles, groups, now, now + expires, narrowed, ownerId);
+        await Append(new TokenCreated(id, name, roles, groups, by.Person, now, now + expires, narrowed, ownerId), by);
         return token;
+    }
+
+    public async Task RevokeToken(Actor by, string id)
+    {
+        by.Require(Permission.Administer);
+        var name = await tokens.Revoke(id, time.GetUtcNow()) ?? throw new RefusedException(RefusalKind.NotFound, "There is no such token any more.");
+        await Append(new TokenRevoked(id, name, by.Person, time.GetUtcNow()), by);
+    }
+
+    /// <summary>Ends sessions of an account: one's own, or anybody's for an administrator. Open pages notice within a minute.</summary>
+    /// <param name="session">One session; null for all.</param>
+    /// <param name="except">The session that stays, such as the one that asks.</param>
+    public async Task<int> EndSessions(Actor by, string account, string? session, string? except = null)
+    {
+        if (by.Id != account) by.Require(Permission.Administer);
+        var found = await users.FindByIdAsync(account) ?? throw new RefusedException(RefusalKind.NotFound, "There is no such account.");
+        var ended = await sessions.End(account, session, except, time.GetUtcNow());
+        if (ended > 0) await Append(new SessionsEnded(account, found.UserName!, ended, by.Person, time.GetUtcNow()), by);
+        return ended;
+    }
+
+    /// <summary>What an account may do from now on; its open pages notice within a minute.</summary>
+    public async Task SetRoles(Actor by, string id, IReadOnlyList<string> roles, IReadOnlyList<string> groups)
+    {
+        by.Require(Permission.Administer);
+        CheckRoles(roles);
+        var account = await users.FindByIdAsync(id) ?? throw new RefusedException(RefusalKind.NotFound, "There is no such account.");
+        if (account.Roles.Contains(Role.Admin) && !roles.Contains(Role.Admin, StringComparer.Ordinal) && !users.Users.Any(u => u.Id != id && u.Roles.Contains(Role.Admin)))
+            throw new RefusedException(RefusalKind.Conflict, "This is the last administrator; make another one first.");
+        (account.Roles, account.Groups) = ([.. roles], [.. groups]);
+        Succeed(await users.UpdateAsync(account));
+        Succeed(await users.UpdateSecurityStampAsync(account));
+        await Changed(by, account, $"has the roles {string.Join(", ", roles)}" + (groups.Count > 0 ? $" and the groups {string.Join(", ", groups)}" : ""));
+    }
+
+    /// <summary>Somebody whom a provider vouches for: made at the first sign-in, kept in step with the provider's groups at every other.</summary>
+    public async Task<Account> FromOutside(Account? account, string name, string provider, string key, string title, IReadOnlyList<string> roles, IReadOnlyList<string> groups)
+    {
+        CheckRoles(roles);
+        if (account is null)
+        {
+            account = new Account { UserName = name, Roles = [.. roles], Groups = [.. groups], CreatedAt = time.GetUtcNow(), LockoutEnabled = true };
+            Succeed(await users.CreateAsync(account));
+            Succeed(await users.AddLoginAsync(account, new UserLoginInfo(provider, key, title)));
+            await Append(new AccountCreated(account.Id, name, roles, groups, Domain.Journal.Person.Console, time.GetUtcNow()), SystemActor.Library);
+        }
+        else if (!account.Roles.Order(StringComparer.Ordinal).SequenceEqual(roles.Order(StringComparer.Ordinal)) || !account.Groups.Order(StringComparer.Ordinal).SequenceEqual(groups.Order(StringComparer.Ordinal)))
+        {
+            (account.Roles, account.Groups) = ([.. roles], [.. groups]);
+            Succeed(await users.UpdateAsync(account));
+            await Changed(SystemActor.Library, account, $"has the roles {string.Join(", ", roles)}, as its groups at the provider say");
+        }
+        return account;
+    }
+
+    public Task Changed(Actor by, Account account, string what) => Append(new AccountChanged(account.Id, account.UserName!, what, by.Person, time.GetUtcNow()), by);
+
+    /// <summary>A token that nobody has renewed for a year is forgotten rather than needed.</summary>
+    public static readonly TimeSpan LongestToken = TimeSpan.FromDays(366);
+
+    private static void Succeed(IdentityResult result)
+    {
+        if (!result.Succeeded) throw new RefusedException(RefusalKind.Invalid, string.Join(" ", result.Errors.Select(e => e.Description)));
     }
 
     /// <summary>20 characters from an alphabet without look-alikes: over 100 bits.</summary>

@@ -18,18 +18,14 @@ public static class SignInEndpoints
     }
 
     private static async Task<IResult> SignIn(HttpContext context, [FromForm] string? name, [FromForm] string? password, [FromForm] string? back,
-        SignInManager<Account> signIn, UserManager<Account> users, EventJournal journal, TimeProvider time)
+        SignInManager<Account> signIn, EventJournal journal, TimeProvider time)
     {
         name = (name ?? "").Trim();
         var from = context.Connection.RemoteIpAddress?.ToString() ?? "unknown";
         var result = await signIn.PasswordSignInAsync(name, password ?? "", isPersistent: false, lockoutOnFailure: true);
-        var account = await users.FindByNameAsync(name);
         var now = time.GetUtcNow();
-        if (result.Succeeded && account is not null)
-        {
-            await Append(new SignedIn(account.Id, account.UserName!, from, now), new Person(account.Id, account.UserName!));
-            return Results.LocalRedirect(IsLocal(back) ? back! : "/");
-        }
+        if (result.Succeeded) return Results.LocalRedirect(IsLocal(back) ? back! : "/");
+        if (result.RequiresTwoFactor) return Results.LocalRedirect("/sign-in/second" + (IsLocal(back) ? "?back=" + Uri.EscapeDataString(back!) : ""));
         await Append(new SignInFailed(name.Length > 100 ? name[..100] : name, from, result.IsLockedOut ? "the account is locked" : "wrong name or password", now), Person.Console);
         // One answer for a wrong name and a wrong password; a locked account is told, or people would keep trying.
         return Results.LocalRedirect($"/sign-in?error={(result.IsLockedOut ? "locked" : "wrong")}" + (IsLocal(back) ? "&back=" + Uri.EscapeDataString(back!) : ""));
@@ -37,13 +33,14 @@ public static class SignInEndpoints
         Task Append(IEvent e, Person by) => journal.Record(Streams.Access, "sessions", e, by, now);
     }
 
-    private static async Task<IResult> SignOut(HttpContext context, [FromForm] string? back, SignInManager<Account> signIn, EventJournal journal, TimeProvider time)
+    private static async Task<IResult> SignOut(HttpContext context, [FromForm] string? back, SignInManager<Account> signIn, Sessions sessions, EventJournal journal, TimeProvider time)
     {
         var actor = context.User.ToActor();
+        if (context.User.FindFirst(SessionCookies.SessionClaim)?.Value is { } session) await sessions.End(actor.Id, session, null, time.GetUtcNow());
         await signIn.SignOutAsync();
         await journal.Record(Streams.Access, "sessions", new SignedOut(actor.Id, actor.Name, time.GetUtcNow()), actor.Person, time.GetUtcNow());
         return Results.LocalRedirect(IsLocal(back) ? back! : "/sign-in");
     }
 
-    private static bool IsLocal(string? url) => url is { Length: > 0 } && url[0] == '/' && (url.Length == 1 || (url[1] != '/' && url[1] != '\\')) && !url.Contains('\n') && !url.Contains('\r');
+    internal static bool IsLocal(string? url) => url is { Length: > 0 } && url[0] == '/' && (url.Length == 1 || (url[1] != '/' && url[1] != '\\')) && !url.Contains('\n') && !url.Contains('\r');
 }

@@ -18,7 +18,9 @@ public sealed class StampedAuthenticationState(ILoggerFactory logger, IServiceSc
         try
         {
             var account = await users.GetUserAsync(authenticationState.User);
-            return account is not null && await users.GetSecurityStampAsync(account) == authenticationState.User.FindFirst(users.Options.ClaimsIdentity.SecurityStampClaimType)?.Value;
+            var session = authenticationState.User.FindFirst(SessionCookies.SessionClaim)?.Value;
+            return account is not null && session is not null
+                && await scope.ServiceProvider.GetRequiredService<Sessions>().IsGood(session, scope.ServiceProvider.GetRequiredService<TimeProvider>().GetUtcNow(), cancellationToken) && await users.GetSecurityStampAsync(account) == authenticationState.User.FindFirst(users.Options.ClaimsIdentity.SecurityStampClaimType)?.Value;
         }
         catch (Exception e) when (e is Npgsql.NpgsqlException or InvalidOperationException { InnerException: Npgsql.NpgsqlException })
         {

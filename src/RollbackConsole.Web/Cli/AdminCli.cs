@@ -24,7 +24,8 @@ public static class AdminCli
 {
     private const string Usage = """
         usage: console COMMAND
-          token create --name N --role R… [--group G…]      prints the token once
+          token create --name N --role R… [--group G…] [--expires 90d] [--scope P…] [--owner ACCOUNT]
+                                                            prints the token once
           user create --name N --role R… [--group G…]       reads the password from --password or prints a random one
           library import DIR                                keeps every document of DIR
           library check DIR                                 reads them only
@@ -45,9 +46,9 @@ public static class AdminCli
             var line = Arguments.Parse(args);
             return line.Words switch
             {
-                ["token", "create"] when line.Only("name", "role", "group") is not null => await With(async s =>
+                ["token", "create"] when line.Only("name", "role", "group", "expires", "scope", "owner") is not null => await With(async s =>
                 {
-                    await output.WriteLineAsync(await Scoped(s, a => a.CreateToken(SystemActor.CommandLine, line.One("name"), line.Many("role"), line.Many("group"))));
+                    await output.WriteLineAsync(await Scoped(s, a => a.CreateToken(SystemActor.CommandLine, line.One("name"), line.Many("role"), line.Many("group"), Length(line.OneOrNull("expires")), line.Many("scope"), line.OneOrNull("owner"))));
                     return 0;
                 }, ct),
                 ["user", "create"] when line.Only("name", "role", "group", "password") is not null => await With(async s =>
@@ -120,6 +121,8 @@ public static class AdminCli
             ? await Report(await AuditFile.Verify(export, ct, checkpoints), output)
             : await With(async s => await Report(checkpoints is null ? await s.GetRequiredService<CheckpointWriter>().Verify(ct) : await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct, checkpoints), output), ct);
     }
+
+    private static TimeSpan? Length(string? text) => text is null ? null : Duration.TryParse(text, out var length) ? length : throw new UsageException($"--expires {text}: write a duration such as 90d or 12h.");
 
     private static string DataDirectory()
     {

@@ -148,7 +148,8 @@ public sealed class ConsoleHost : IAsyncDisposable
         services.Configure<DemoOptions>(builder.Configuration.GetSection("Demo"));
         services.AddSingleton(new EngineFolders(NodeName(options), data));
         services.AddStore(connection).AddSteps().AddEngine().AddEngineJobs(builder.Configuration.GetValue<int>("Engine:MostRuns"));
-        services.AddConsoleAccess();
+        services.Configure<OAuthOptions>(builder.Configuration.GetSection("OAuth"));
+        services.AddConsoleAccess(builder.Configuration.GetSection("OAuth").Get<OAuthOptions>());
         // A body that cannot be read is answered with its place, in production too.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(o => DomainJson.Configure(o.SerializerOptions));
@@ -183,6 +184,7 @@ public sealed class ConsoleHost : IAsyncDisposable
     {
         foreach (var secret in settings.GetSection("Secrets").GetChildren())
             if (secret.Value is { } value) mask.Add(value);
+        if (settings["OAuth:ClientSecret"] is { Length: > 0 } client) mask.Add(client);
         foreach (var hook in settings.GetSection("Channels:Webhooks").GetChildren())
             if (hook["Token"] is { Length: > 0 } token) mask.Add(token);
         foreach (var text in settings.GetSection("Targets:Databases").GetChildren().Select(c => c.Value ?? "").Append(connection))

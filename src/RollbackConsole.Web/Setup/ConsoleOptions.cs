@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace RollbackConsole.Web.Setup;
 
 /// <summary>Where the console listens and keeps its files.</summary>
@@ -26,7 +28,7 @@ public sealed class InvalidSettingsException(IReadOnlyList<string> errors)
 }
 
 /// <summary>Checks the settings before anything starts, and reports every error at once, each naming its key.</summary>
-public static class SettingsCheck
+public static partial class SettingsCheck
 {
     /// <summary>Sections whose keys are all known; a key that is not in the template is a typing error.</summary>
     private static readonly Dictionary<string, string[]> Known = new(StringComparer.OrdinalIgnoreCase)
@@ -38,6 +40,8 @@ public static class SettingsCheck
         ["Prometheus"] = ["Sources"],
         ["Channels"] = ["Webhooks"],
         ["Audit"] = ["Checkpoints", "Every"],
+        ["Steps"] = ["RunAs", "SecretsFolder"],
+        ["OAuth"] = ["Title", "ClientId", "ClientSecret", "AuthorizationEndpoint", "TokenEndpoint", "UserInformationEndpoint", "Scopes", "SubjectField", "NameField", "GroupsField", "Roles"],
     };
 
     /// <exception cref="InvalidSettingsException">Something is wrong.</exception>
@@ -69,6 +73,19 @@ public static class SettingsCheck
         if (!TimeSpan.TryParse(settings["Audit:Every"], System.Globalization.CultureInfo.InvariantCulture, out var every) || every < TimeSpan.FromSeconds(1) || every > TimeSpan.FromDays(1))
             yield return $"Audit:Every must be a time from 00:00:01 to 1.00:00:00; it is '{settings["Audit:Every"]}'.";
         if (!int.TryParse(settings["Engine:MostRuns"], out var most) || most is < 1 or > 500) yield return $"Engine:MostRuns must be a whole number from 1 to 500; it is '{settings["Engine:MostRuns"]}'.";
+        if (settings["OAuth:ClientId"] is { Length: > 0 })
+        {
+            foreach (var key in (string[])["AuthorizationEndpoint", "TokenEndpoint", "UserInformationEndpoint"])
+                if (!IsWebAddress(settings["OAuth:" + key])) yield return $"OAuth:{key} must be an http or https address; it is '{settings["OAuth:" + key]}'.";
+            foreach (var key in (string[])["ClientSecret", "SubjectField", "NameField"])
+                if (string.IsNullOrEmpty(settings["OAuth:" + key])) yield return $"OAuth:{key} is empty.";
+            if (!settings.GetSection("OAuth:Roles").GetChildren().Any()) yield return "OAuth:Roles is empty: name the provider's group for at least one role, or nobody can sign in.";
+            foreach (var role in settings.GetSection("OAuth:Roles").GetChildren().Where(r => !Domain.Access.Role.All.Contains(r.Key, StringComparer.Ordinal)))
+                yield return $"OAuth:Roles:{role.Key} is no role; there are {string.Join(", ", Domain.Access.Role.All)}.";
+        }
+        if (settings["Steps:RunAs"] is { Length: > 0 } runAs && !RunAsUser().IsMatch(runAs)) yield return $"Steps:RunAs must be the name of a user of this machine; it is '{runAs}'.";
+        else if (settings["Steps:RunAs"] is { Length: > 0 } && !Environment.IsPrivilegedProcess) yield return "Steps:RunAs needs a console that may become another user; run it as root, or leave the setting empty.";
+        if (settings["Steps:SecretsFolder"] is { Length: > 0 } secrets && !Path.IsPathRooted(secrets)) yield return $"Steps:SecretsFolder must be an absolute path; it is '{secrets}'.";
         foreach (var target in settings.GetSection("Targets:Databases").GetChildren())
             if (ConnectionProblem(target.Value ?? "") is { } bad) yield return $"Targets:Databases:{target.Key}: {bad}";
         foreach (var prometheus in settings.GetSection("Prometheus:Sources").GetChildren())
@@ -84,6 +101,9 @@ public static class SettingsCheck
         if (demo && !File.Exists(settings["Demo:Shop"])) yield return $"Demo:Shop: the shop's assembly {settings["Demo:Shop"]} is not there; ./deploy/run builds it.";
         if (!int.TryParse(settings["Demo:Port"], out var port) || port is < 0 or > 65535) yield return $"Demo:Port must be a port from 0 (any free one) to 65535; it is '{settings["Demo:Port"]}'.";
     }
+
+    [GeneratedRegex("^[a-z_][a-z0-9_-]{0,31}$", RegexOptions.None, 1000)]
+    private static partial Regex RunAsUser();
 
     private static bool IsWebAddress(string? text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is ("http" or "https");
 

@@ -25,9 +25,11 @@ public static class Pipeline
         app.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "browser")) });
         app.UseRouting();
         app.UseAuthentication();
+        app.Use(SessionCookies.AddAddress);
         app.UseAuthorization();
         app.UseRateLimiter();
         app.UseAntiforgery();
+        app.UseWhen(c => c.Request.Path.StartsWithSegments("/passkeys"), own => own.Use(CrossSiteGuard.Check));
         app.UseWhen(c => c.Request.Path.StartsWithSegments("/api"), api =>
         {
             api.Use(CrossSiteGuard.Check);
@@ -48,6 +50,8 @@ public static class Pipeline
         app.MapAlertmanager(described: false);
         app.MapHealth();
         app.MapSignInAndOut();
+        app.MapSecondFactor();
+        if (app.Services.GetRequiredService<Microsoft.Extensions.Options.IOptions<OAuthOptions>>().Value.Enabled) app.MapOAuth();
         app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization();
         app.MapHub<LiveHub>("/hubs/live").RequireAuthorization();
         // SecurityHeaders says who may frame a page: nobody. A second policy here would only confuse.

@@ -1,0 +1,203 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Store.Access;
+using RollbackConsole.Store.Journal;
+using RollbackConsole.Tests;
+using RollbackConsole.Web.Access;
+
+namespace RollbackConsole.Web.Tests;
+
+/// <summary>Who gets in, for how long, for what; and those who should not.</summary>
+public sealed partial class AccessTests(TestCluster cluster)
+{
+    private const string Plan = "plan: one\ntitle: One\nsteps: [{ id: one, uses: command/run, with: { argv: [/bin/true] } }]";
+
+    [Fact]
+    public async Task A_token_ends_by_time_or_by_hand_is_narrowed_and_shows_its_last_use()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        var narrow = await Token(console, "narrow", [Role.Admin, Role.Responder], scope: ["See"]);
+        using (var client = console.Client(narrow))
+        {
+            Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("incidents")).StatusCode);
+            Assert.Equal(HttpStatusCode.Forbidden, (await client.PostAsJsonAsync("incidents", new { title = "T", service = "s", environment = "production", severity = "low" })).StatusCode);
+            Assert.Equal(HttpStatusCode.Forbidden, (await client.GetAsync("audit")).StatusCode);
+        }
+        var tokens = console.Services.GetRequiredService<ApiTokens>();
+        var row = (await tokens.All()).Single(t => t.Name == "narrow");
+        Assert.Equal("127.0.0.1", row.LastUsedFrom);
+        Assert.NotNull(row.LastUsedAt);
+        var brief = await Token(console, "brief", [Role.Viewer], TimeSpan.FromMilliseconds(300));
+        using (var client = console.Client(brief))
+        {
+            await Task.Delay(400, TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("incidents")).StatusCode);
+        }
+        using (var client = console.Client(narrow))
+        {
+            await Do(console, a => a.RevokeToken(SystemActor.CommandLine, row.Id));
+            Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("incidents")).StatusCode);
+        }
+        await Assert.ThrowsAsync<RefusedException>(() => Do(console, a => a.RevokeToken(SystemActor.CommandLine, row.Id)));
+        await Assert.ThrowsAsync<RefusedException>(() => Token(console, "odd", [Role.Viewer], scope: ["Everything"]));
+        await Assert.ThrowsAsync<RefusedException>(() => Token(console, "long", [Role.Viewer], TimeSpan.FromDays(900)));
+    }
+
+    [Fact]
+    public async Task Nobody_approves_their_own_request_through_a_token_of_theirs()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        await Do(console, a => a.Create(SystemActor.CommandLine, "both", "a-long-password-1", [Role.Commander, Role.Approver], []));
+        using var asks = console.Client(await Token(console, "asks", [Role.Commander], owner: "both"));
+        using var answers = console.Client(await Token(console, "answers", [Role.Approver], owner: "both"));
+        using var other = console.Client(await Token(console, "other", [Role.Approver]));
+        var run = await console.Request(asks, Plan);
+        var path = $"runs/{run.GetProperty("id").GetString()}/approvals";
+        var yes = new { decision = "approve", digest = run.GetProperty("digest").GetString(), comment = "" };
+        Assert.Contains("their own request", await (await answers.PostAsJsonAsync(path, yes)).Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await other.PostAsJsonAsync(path, yes)).StatusCode);
+        // The same approval once more is a replay of something that is over.
+        Assert.Equal(HttpStatusCode.Conflict, (await other.PostAsJsonAsync(path, yes)).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_ended_session_is_out_and_a_sign_in_says_from_where()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        await Do(console, a => a.Create(SystemActor.CommandLine, "person", "a-long-password-1", [Role.Viewer], []));
+        using var browser = await SignIn(console, "person", "a-long-password-1");
+        Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync("/api/v1/incidents")).StatusCode);
+        var signedIn = (await console.Services.GetRequiredService<EventJournal>().Search(new JournalSearch(Kind: "access.signed.in", Text: "person"))).Single();
+        Assert.Equal("127.0.0.1", ((SignedIn)signedIn.Event).From);
+        var account = await Do(console, a => Task.FromResult(a.All.Single(u => u.UserName == "person")));
+        Assert.Equal(1, await Do(console, a => a.EndSessions(SystemActor.CommandLine, account.Id, null)));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await browser.GetAsync("/api/v1/incidents")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Guessing_passwords_locks_the_account_and_then_the_right_one_is_refused_too()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        await Do(console, a => a.Create(SystemActor.CommandLine, "victim", "a-long-password-1", [Role.Viewer], []));
+        using var browser = Browser(console);
+        for (var n = 0; n < 5; n++) await Submit(browser, "victim", $"wrong-{n}");
+        Assert.Contains("error=locked", (await Submit(browser, "victim", "a-long-password-1")).Headers.Location!.ToString(), StringComparison.Ordinal);
+        // And whoever goes on guessing other names is slowed down.
+        var answers = new List<string>();
+        for (var n = 0; n < 40; n++) answers.Add((await Submit(browser, $"name-{n}", "wrong")).Headers.Location!.ToString());
+        Assert.Contains(answers, a => a.Contains("error=wrong", StringComparison.Ordinal));
+        Assert.Contains("error=again", answers[^1], StringComparison.Ordinal);
+        Assert.True((await console.Services.GetRequiredService<EventJournal>().Search(new JournalSearch(Kind: "access.sign-in.failed"))).Count >= 6);
+    }
+
+    [Fact]
+    public async Task Single_sign_on_makes_the_account_and_follows_the_providers_groups()
+    {
+        // A provider on this machine stands for a real one, which no test machine has.
+        string[] groups = ["incident-commanders", "platform_lead"];
+        await using var provider = await Provider.Start(() => groups);
+        await using var console = await TestConsole.Start(cluster, ("OAuth:ClientId", "console"), ("OAuth:ClientSecret", "s3cret-of-the-client"), ("OAuth:AuthorizationEndpoint", provider.Address + "/authorize"),
+            ("OAuth:TokenEndpoint", provider.Address + "/token"), ("OAuth:UserInformationEndpoint", provider.Address + "/user"), ("OAuth:Roles:commander", "incident-commanders"), ("OAuth:Roles:viewer", "everybody"));
+        using (var browser = Browser(console))
+        {
+            Assert.Equal("/", (await Follow(browser, "/sign-in/oauth")).RequestMessage!.RequestUri!.AbsolutePath);
+            Assert.Equal(HttpStatusCode.Created, (await browser.SendAsync(new HttpRequestMessage(HttpMethod.Post, "/api/v1/incidents") { Content = JsonContent.Create(new { title = "T", service = "s", environment = "production", severity = "low" }), Headers = { { "Sec-Fetch-Site", "same-origin" } } })).StatusCode);
+        }
+        var account = await Do(console, a => Task.FromResult(a.All.Single(u => u.UserName == "jo@example.test")));
+        Assert.Equal([Role.Commander], account.Roles);
+        Assert.Contains("platform_lead", account.Groups);
+        groups = ["everybody"];
+        using (var browser = Browser(console)) await Follow(browser, "/sign-in/oauth");
+        Assert.Equal([Role.Viewer], await Do(console, a => Task.FromResult(a.All.Single(u => u.UserName == "jo@example.test").Roles)));
+        groups = ["strangers"];
+        using (var browser = Browser(console)) Assert.Contains("error=outside", (await Follow(browser, "/sign-in/oauth")).RequestMessage!.RequestUri!.Query, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("<script>alert(1)</script>")]
+    [InlineData("line one\r\nSet-Cookie: stolen=1\r\n\r\n<b>")]
+    [InlineData("\u001b[31mred\u001b[0m \u202Eneve")]
+    public async Task What_people_write_is_kept_as_text_and_breaks_neither_headers_nor_logs(string text)
+    {
+        await using var console = await TestConsole.Start(cluster);
+        using var commander = await console.As(Role.Commander);
+        var incident = await (await commander.PostAsJsonAsync("incidents", new { title = text, service = "s", environment = "production", severity = "low" })).Json(HttpStatusCode.Created);
+        var id = incident.GetProperty("id").GetString();
+        (await commander.PostAsJsonAsync($"incidents/{id}/notes", new { text })).EnsureSuccessStatusCode();
+        var answer = await commander.GetAsync($"incidents/{id}/timeline");
+        Assert.Equal("application/json", answer.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.False(answer.Headers.Contains("Set-Cookie"));
+        Assert.DoesNotContain("<script>", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        // A name with a line break in a path or a header does not reach one.
+        Assert.NotEqual(HttpStatusCode.InternalServerError, (await commander.GetAsync($"incidents?status={Uri.EscapeDataString(text)}")).StatusCode);
+        Assert.NotEqual(HttpStatusCode.InternalServerError, (await commander.GetAsync("runs/" + Uri.EscapeDataString("../../../../etc/passwd") + "/logs/raw")).StatusCode);
+    }
+
+    private static async Task<HttpResponseMessage> Follow(HttpClient browser, string path)
+    {
+        var answer = await browser.GetAsync(path);
+        for (var hops = 0; answer.StatusCode is HttpStatusCode.Redirect or HttpStatusCode.Found && hops < 10; hops++) answer = await browser.GetAsync(answer.Headers.Location);
+        return answer;
+    }
+
+    private static HttpClient Browser(TestConsole console) => new(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() }) { BaseAddress = new Uri(console.Address) };
+
+    private static async Task<HttpClient> SignIn(TestConsole console, string name, string password)
+    {
+        var browser = Browser(console);
+        Assert.Equal("/", (await Submit(browser, name, password)).Headers.Location!.ToString());
+        return browser;
+    }
+
+    private static async Task<HttpResponseMessage> Submit(HttpClient browser, string name, string password)
+    {
+        var page = await browser.GetStringAsync("/sign-in");
+        var token = AntiforgeryField().Match(page).Groups["token"].Value;
+        return await browser.PostAsync("/sign-in/submit", new FormUrlEncodedContent([new("name", name), new("password", password), new("__RequestVerificationToken", token)]));
+    }
+
+    private static Task<string> Token(TestConsole console, string name, string[] roles, TimeSpan? expires = null, string[]? scope = null, string? owner = null) =>
+        Do(console, a => a.CreateToken(SystemActor.CommandLine, name, roles, [], expires, scope, owner));
+
+    private static async Task<T> Do<T>(TestConsole console, Func<Accounts, Task<T>> work)
+    {
+        await using var scope = console.Services.CreateAsyncScope();
+        return await work(scope.ServiceProvider.GetRequiredService<Accounts>());
+    }
+
+    private static Task Do(TestConsole console, Func<Accounts, Task> work) => Do(console, async a => { await work(a); return 0; });
+
+    [GeneratedRegex("name=\"__RequestVerificationToken\"[^>]*value=\"(?<token>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex AntiforgeryField();
+
+    /// <summary>An OAuth 2.0 provider that knows one person.</summary>
+    private sealed class Provider(WebApplication app) : IAsyncDisposable
+    {
+        public string Address => app.Urls.First();
+
+        public static async Task<Provider> Start(Func<string[]> groups)
+        {
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            builder.Logging.ClearProviders();
+            var app = builder.Build();
+            app.MapGet("/authorize", (string redirect_uri, string state, string code_challenge) => Results.Redirect($"{redirect_uri}?code=code-{code_challenge.Length}&state={Uri.EscapeDataString(state)}"));
+            app.MapPost("/token", async (HttpContext c) => (await c.Request.ReadFormAsync())["client_secret"] == "s3cret-of-the-client"
+                ? Results.Json(new { access_token = "access", token_type = "Bearer" }) : Results.StatusCode(401));
+            app.MapGet("/user", (HttpContext c) => c.Request.Headers.Authorization == "Bearer access" ? Results.Json(new { sub = "42", preferred_username = "jo@example.test", groups = groups() }) : Results.StatusCode(401));
+            await app.StartAsync();
+            return new Provider(app);
+        }
+
+        public ValueTask DisposeAsync() => app.DisposeAsync();
+    }
+}
