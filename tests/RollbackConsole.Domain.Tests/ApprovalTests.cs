@@ -59,9 +59,11 @@ public sealed class ApprovalTests
         Assert.Equal(RefusalKind.Conflict, run.Refused(new DecideApproval(true, null, run.Digest, "", Approver, Noon.AddHours(25))).Kind);
         Assert.Equal(RunOutcome.Expired, run.Do(new ExpireRun(Noon.AddHours(24))).Outcome);
         var approved = run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon.AddHours(1)));
-        Assert.Equal(RunOutcome.Expired, approved.Do(new LeaseRun("n", Noon.AddHours(26))).Outcome);
+        Assert.Contains("too old", approved.Refused(new LeaseRun("n", Noon.AddHours(26))).Reason, StringComparison.Ordinal);
+        Assert.Equal(RunOutcome.Expired, approved.Do(new ExpireRun(Noon.AddHours(26))).Outcome);
         // Paused and resumed before anything started, it is as stale as before.
-        Assert.Equal(RunOutcome.Expired, approved.Do(new PauseRun("wait", Commander.Person, Noon.AddHours(2))).Do(new ResumeRun("go", Commander.Person, Noon.AddHours(26))).Do(new LeaseRun("n", Noon.AddHours(26))).Outcome);
+        Assert.Equal(RunOutcome.Expired, approved.Do(new PauseRun("wait", Commander.Person, Noon.AddHours(2))).Do(new ResumeRun("go", Commander.Person, Noon.AddHours(26))).Do(new ExpireRun(Noon.AddHours(26))).Outcome);
+        Assert.Contains("paused", approved.Do(new PauseRun("wait", Commander.Person, Noon.AddHours(2))).Refused(new LeaseRun("n", Noon.AddHours(3))).Reason, StringComparison.Ordinal);
         var started = approved.Do(new LeaseRun("n", Noon.AddHours(2)));
         Assert.Equal(RunStatus.Running, started.Do(new ExpireRun(Noon.AddHours(40))).Status);
     }
@@ -77,6 +79,9 @@ public sealed class ApprovalTests
         Assert.Equal(Noon.AddHours(10), run.NotBefore);
         Assert.Contains("window opens", run.Refused(new LeaseRun("n", Noon.AddHours(9))).Reason, StringComparison.Ordinal);
         Assert.Equal(RunStatus.Running, run.Do(new LeaseRun("n", Noon.AddHours(10))).Status);
+        // A node that comes back after the window has closed does not begin; the run is given the next one.
+        Assert.Contains("closed", run.Refused(new LeaseRun("n", Noon.AddHours(20))).Reason, StringComparison.Ordinal);
+        Assert.Equal(Noon.AddDays(7).AddHours(10), run.Do(new RefreshPolicy(policy, Noon.AddHours(20))).NotBefore);
         Assert.Equal(Noon.AddHours(11), window.Next(Noon.AddHours(11)));
         Assert.Equal(Noon.AddHours(15), window.Next(Noon.AddHours(15)));
         Assert.Equal(Noon.AddDays(7).AddHours(10), window.Next(Noon.AddHours(16)));
@@ -103,6 +108,53 @@ public sealed class ApprovalTests
         Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon)).Status);
         var blocked = run.Do(new RefreshPolicy(Needs(new ApprovalRequirement("platform_lead", 1, true, "")) with { Blocks = ["too slow"] }, Noon));
         Assert.Contains("too slow", blocked.Refused(new DecideApproval(true, null, run.Digest, "", Lead, Noon)).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_approved_run_that_has_not_begun_goes_back_when_the_policy_asks_for_more_and_a_no_is_never_a_yes()
+    {
+        var run = Asked(SecondPerson).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon)));
+        Assert.Equal(RunStatus.Queued, run.Do(new RefreshPolicy(SecondPerson, Noon)).Status);
+        var more = run.Do(new RefreshPolicy(Needs(new("platform_lead", 1, true, ""), new(Role.Approver, 1, true, "")), Noon));
+        Assert.Equal((RunStatus.AwaitingApproval, 1), (more.Status, RunDecider.Counting(more, more.Requirements[1]).Count()));
+        Assert.Equal(RunStatus.Queued, more.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon)).Status);
+        // What began is not called back by a policy.
+        Assert.Empty(RunDecider.Decide(run.Do(new LeaseRun("n", Noon)), new RefreshPolicy(more.Policy, Noon)).Events);
+        // Two were needed, one has approved, the policy relaxes to one: the second person's no is a no.
+        var two = Asked(Needs(new ApprovalRequirement(Role.Approver, 2, true, ""))).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon))).Do(new RefreshPolicy(SecondPerson, Noon));
+        Assert.Equal(RunStatus.AwaitingApproval, two.Status);
+        Assert.Equal(RunOutcome.Rejected, two.Do(new DecideApproval(false, null, two.Digest, "no", Lead, Noon)).Outcome);
+        Assert.Equal(RunStatus.Queued, two.Do(new DecideApproval(true, null, two.Digest, "", Lead, Noon)).Status);
+    }
+
+    [Fact]
+    public void What_was_approved_under_a_milder_policy_does_not_fill_a_stricter_one()
+    {
+        var run = Asked(Needs(new ApprovalRequirement(Role.Approver, 1, false, ""), new ApprovalRequirement("platform_lead", 1, true, "")));
+        run = run.Do(new DecideApproval(true, Role.Approver, run.Digest, "", new Actor(Commander.Id, "Commander", [Role.Approver], []), Noon));
+        run = run.Do(new RefreshPolicy(Needs(new ApprovalRequirement(Role.Approver, 1, true, "", Checklist: ["seen"])), Noon));
+        Assert.Equal("items", run.Refused(new DecideApproval(true, null, run.Digest, "", Approver, Noon)).Field);
+        Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", Approver, Noon, ["seen"])).Status);
+    }
+
+    [Fact]
+    public void An_approval_in_the_middle_is_skipped_by_nobody_and_keeps_its_answers_over_a_change_of_nodes()
+    {
+        var gate = Step("gate") with { Uses = Gates.Kind, With = new() { ["group"] = "platform_lead", ["count"] = 2 }, Effect = Effect.Idempotent };
+        var run = Running(PlanOf(gate, Step("b", "gate")));
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new SkipStep("gate", "hurry", Commander.Person, Noon)).Kind);
+        run = run.Do(new AnswerGate("gate", true, "", Lead, Noon)).Do(new LeaseRun("n2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal((StepStatus.Running, 2, 1), (run.StatusOf("gate"), run.Find("gate")!.Attempt, run.Find("gate")!.Answers.Count));
+        Assert.NotNull(run.Do(new AnswerGate("gate", true, "", Both, Noon)).Find("gate")!.Confirmed);
+    }
+
+    [Fact]
+    public void Everything_that_a_policy_says_can_be_read_back_from_the_journal()
+    {
+        var verdict = SecondPerson with { Retain = TimeSpan.FromDays(36500), Windows = [new([DayOfWeek.Sunday], new(22, 0), new(4, 0))] };
+        var run = Asked(verdict);
+        var again = (RunRequested)EventKinds.FromJson("run.requested", EventKinds.ToJson(new RunRequested(run.Id, "i", run.Plan, 1, "d", "s", "e", run.Parameters, false, "r", run.Digest, [], Commander.Person, Noon, verdict)));
+        Assert.True(verdict.Same(again.Policy!));
     }
 
     [Fact]

@@ -204,7 +204,7 @@ public sealed class RunDeciderTests
     [InlineData(ProbeFinding.CannotTell, Effect.Idempotent, StepStatus.Running, 2)]
     public void An_interrupted_step_with_a_probe_is_asked_before_anything_else(ProbeFinding finding, Effect effect, StepStatus then, int attempt)
     {
-        var run = Running(PlanOf(Step("a") with { Effect = effect })).Do(new LeaseRun("node:2", Noon, new HashSet<string> { "a" })).Do(new AdvanceRun(2, Noon));
+        var run = Running(PlanOf(Step("a") with { Effect = effect })).Do(new LeaseRun("node:2", Noon, new Dictionary<string, bool> { ["a"] = true })).Do(new AdvanceRun(2, Noon));
         Assert.True(run.Find("a")!.Probing);
         // A result of the attempt that was interrupted is nobody's to give any more.
         Assert.Equal(RefusalKind.Conflict, run.Refused(new FinishStep(2, "a", 1, StepResult.Succeeded(""), Noon)).Kind);
@@ -213,9 +213,19 @@ public sealed class RunDeciderTests
     }
 
     [Fact]
+    public void A_once_step_whose_process_may_still_be_at_work_elsewhere_is_not_repeated_on_a_probes_no()
+    {
+        Run Probed(string? host) => Approved(PlanOf(Step("a"))).Do(new LeaseRun("node:1", Noon, Host: "machine-1")).Do(new AdvanceRun(1, Noon)).Do(new LeaseRun("node:2", Noon, new Dictionary<string, bool> { ["a"] = false }, host))
+            .Do(new FinishProbe(2, "a", 1, ProbeFinding.NoEffect, "not there", Noon));
+        Assert.Equal(StepStatus.Unknown, Probed("machine-2").StatusOf("a"));
+        // On the same machine what was left of it has been ended first.
+        Assert.Equal(StepStatus.Running, Probed("machine-1").StatusOf("a"));
+    }
+
+    [Fact]
     public void A_probe_that_is_interrupted_itself_is_asked_again()
     {
-        var run = Running(PlanOf(Step("a"))).Do(new LeaseRun("node:2", Noon, new HashSet<string> { "a" })).Do(new LeaseRun("node:3", Noon, new HashSet<string> { "a" }));
+        var run = Running(PlanOf(Step("a"))).Do(new LeaseRun("node:2", Noon, new Dictionary<string, bool> { ["a"] = true })).Do(new LeaseRun("node:3", Noon, new Dictionary<string, bool> { ["a"] = true }));
         Assert.True(run.Find("a")!.Probing);
         Assert.Equal(StepStatus.Unknown, run.Do(new LeaseRun("node:4", Noon)).StatusOf("a"));
     }

@@ -121,7 +121,7 @@ public sealed class RunInvariantTests
         return choice switch
         {
             0 or 1 => new DecideApproval(draw.Next(8) > 0, null, draw.Next(5) == 0 ? "sha256:stale" : run.Digest, "why", draw.Next(3) == 0 ? new Actor("c", "Commander", [Role.Commander, Role.Approver], []) : Approver, at),
-            2 => new LeaseRun($"node:{draw.Next(3)}", at, run.Steps.Where(_ => draw.Next(3) == 0).Select(x => x.Step.Id).ToHashSet(StringComparer.Ordinal)),
+            2 => new LeaseRun($"node:{draw.Next(3)}", at, run.Steps.Where(_ => draw.Next(3) == 0).ToDictionary(x => x.Step.Id, _ => draw.Next(2) == 0, StringComparer.Ordinal), $"machine-{draw.Next(2)}"),
             3 or 4 or 5 => new AdvanceRun(epoch, at),
             6 or 7 or 8 or 9 => new FinishStep(epoch, step.Step.Id, step.Attempt, new StepResult(draw.Next(5) > 0 ? StepStatus.Succeeded : (StepStatus)draw.Next(3, 6), "s", IntegrityDiffers: draw.Next(20) == 0), at),
             16 or 17 => new FinishProbe(epoch, (run.Steps.FirstOrDefault(x => x.Probing) ?? step).Step.Id, (run.Steps.FirstOrDefault(x => x.Probing) ?? step).Attempt, (ProbeFinding)draw.Next(3), "probed", at),

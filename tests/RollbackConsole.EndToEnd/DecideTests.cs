@@ -119,7 +119,7 @@ public sealed class DecideTests(RunningConsole console)
         await console.Cli("user", "create", "--name", "cataloger", "--password", "a long enough password", "--role", "admin");
         var admin = await console.SignIn("cataloger", "a long enough password");
         await admin.GotoAsync(console.Address + "/catalog");
-        await admin.FillAsync("[data-testid=catalog-search]", "orders");
+        await admin.FillAsync("[data-testid=catalog-search]", "answers orders");
         await admin.WaitForFunctionAsync("() => document.querySelectorAll('tbody tr').length === 1");
         await admin.ClickAsync("[data-testid=entity-shop-api] a");
         await admin.WaitForSelectorAsync("text=15m, says Shop API");

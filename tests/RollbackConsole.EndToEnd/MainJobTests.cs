@@ -39,6 +39,9 @@ public sealed class MainJobTests(RunningConsole console)
         await approver.ClickAsync("[data-testid=waiting]");
         await approver.WaitForSelectorAsync("[data-testid=preview-column] pre:has-text('add column if not exists coupon')");
         await approver.FillAsync("[data-testid=comment]", "The backup is fresh");
+        // What can lose data is approved only by whoever types its name.
+        Assert.True(await approver.IsDisabledAsync("[data-testid=approve]"));
+        await approver.FillAsync("[data-testid=typed]", "shop-api");
         await approver.ClickAsync("[data-testid=approve]");
 
         await commander.WaitForSelectorAsync(".log-row", new() { Timeout = 30_000 });

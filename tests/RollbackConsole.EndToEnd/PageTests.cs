@@ -23,7 +23,7 @@ public sealed class PageTests(RunningConsole console)
         await page.WaitForURLAsync("**/incidents/*");
         var room = new Uri(page.Url).AbsolutePath;
         foreach (var (path, ready) in new[] { ("/", "h1:has-text('Board')"), ("/approvals", "h1:has-text('Approvals')"), ("/plans", "a:has-text('Take the shop API back')"), ("/plans/shop-api-release", "textarea"), ("/people", "td:has-text('commander')"), ("/journal", "td:has-text('access')"),
-            ("/matrices", "[data-testid=try]"), ("/matrices/registry-symptoms", "[data-testid=findings]"), ("/catalog", "[data-testid=entity-shop-api]"), ("/catalog/component:shop-api", ".relations"), ("/escalations", "[data-testid=escalation-warning]"), ("/library/matrices/platform", "textarea"),
+            ("/matrices", "[data-testid=try]"), ("/matrices/registry-symptoms", "[data-testid=findings]"), ("/catalog", "[data-testid=entity-shop-api]"), ("/catalog/component:shop-api", ".relations"), ("/escalations", "[data-testid=escalation-warning]"), ("/policies", "[data-testid=if-verdict]"), ("/approvals", "h1"), ("/account", "[data-testid=session]"), ("/people", "[data-testid=account]"), ("/journal", "[data-testid=journal-row]"), ("/library/matrices/platform", "textarea"),
             (room, "[data-testid=evidence-logs]") })
         {
             await page.GotoAsync(console.Address + path);

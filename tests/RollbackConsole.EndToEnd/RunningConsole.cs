@@ -84,15 +84,22 @@ public sealed partial class RunningConsole : IAsyncLifetime
     /// <summary>A browser of its own, signed in by the form as a person does it.</summary>
     public async Task<IPage> SignIn(string name, string? password = null, BrowserNewContextOptions? options = null)
     {
-        Assert.SkipWhen(Missing is not null, Missing ?? "");
-        var context = await _browser!.NewContextAsync(options ?? new() { ViewportSize = new() { Width = 1440, Height = 900 } });
-        var page = await context.NewPageAsync();
-        page.PageError += (_, e) => _output.Enqueue("page error: " + e);
+        var page = await Open(options);
         await page.GotoAsync(Address + "/sign-in");
         await page.FillAsync("input[name=name]", name);
         await page.FillAsync("input[name=password]", password ?? PasswordOf(name));
         await page.ClickAsync("button[type=submit]");
         await page.WaitForSelectorAsync("h1:has-text('Board')");
+        return page;
+    }
+
+    /// <summary>A browser of its own that nobody has signed in.</summary>
+    public async Task<IPage> Open(BrowserNewContextOptions? options = null)
+    {
+        Assert.SkipWhen(Missing is not null, Missing ?? "");
+        var context = await _browser!.NewContextAsync(options ?? new() { ViewportSize = new() { Width = 1440, Height = 900 } });
+        var page = await context.NewPageAsync();
+        page.PageError += (_, e) => _output.Enqueue("page error: " + e);
         return page;
     }
 

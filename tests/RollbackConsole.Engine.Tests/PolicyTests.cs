@@ -74,8 +74,13 @@ public sealed class PolicyTests
         Assert.True(verdict is { Audit: true, BreakGlass: false });
         Assert.Equal(3653, verdict.Retain!.Value.Days);
         var destroys = Step("postgres/migrate") with { Destructive = true };
-        Assert.Contains("destroys before anything was saved", Assert.Single(Ask(facts with { Plan = Checked() with { Steps = [destroys, Step("postgres/backup")] } }).Blocks), StringComparison.Ordinal);
-        Assert.Empty(Ask(facts with { Plan = Checked() with { Steps = [Step("postgres/backup"), destroys] } }).Blocks);
+        var backup = Step("postgres/backup");
+        string[] after = [backup.Id];
+        Assert.Contains("destroys before anything was surely saved", Assert.Single(Ask(facts with { Plan = Checked() with { Steps = [backup, destroys] } }).Blocks), StringComparison.Ordinal);
+        Assert.Empty(Ask(facts with { Plan = Checked() with { Steps = [backup, destroys with { Needs = after }] } }).Blocks);
+        // A backup that may fail or be left out is none.
+        Assert.Single(Ask(facts with { Plan = Checked() with { Steps = [backup with { OnFailure = OnFailure.Continue }, destroys with { Needs = after }] } }).Blocks);
+        Assert.Single(Ask(facts with { Plan = Checked() with { Steps = [backup with { If = "{{parameters.safe}}" }, destroys with { Needs = after }] } }).Blocks);
     }
 
     [Fact]
@@ -127,6 +132,15 @@ public sealed class PolicyTests
         Assert.Equal(["a", "b"], approval.Checklist);
         Assert.Equal(TimeSpan.FromMinutes(5), verdict.MaximumTime);
         Assert.False(verdict.BreakGlass);
+    }
+
+    [Fact]
+    public void Nobody_waives_themselves_and_two_that_waive_each_other_both_stand()
+    {
+        Policy Waiving(string name, string waived) => Read($"policy: {name}\ntitle: T\nrules:\n  - {{ id: one, because: B, require: {{ approvals: [{{ group: {name} }}], waive: [{waived}] }} }}");
+        Assert.Equal(["a", "b"], Ask(Facts(), [Waiving("a", "b/one"), Waiving("b", "a/one")]).Approvals.Select(x => x.Group));
+        Assert.Single(Ask(Facts(), [Waiving("a", "a/one")]).Approvals);
+        Assert.Equal(["a"], Ask(Facts(), [Waiving("a", "b/one"), Waiving("b", "c/one")]).Approvals.Select(x => x.Group));
     }
 
     [Theory]

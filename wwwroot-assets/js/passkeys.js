@@ -16,7 +16,8 @@ async function signIn(button) {
     const credential = await navigator.credentials.get({ publicKey });
     const answer = await json("/passkeys/sign-in", { credential: credential.toJSON() });
     if (!answer.ok) throw new Error(await problem(answer));
-    location.assign(button.dataset.back || "/");
+    const back = new URL(button.dataset.back || "/", location.origin);
+    location.assign(back.origin === location.origin ? back.href : "/");
   } catch (e) {
     says.textContent = e.name === "NotAllowedError" ? "No passkey was given." : e.message;
     says.hidden = false;

@@ -19,7 +19,9 @@ public static class PolicyEngine
         if (policies.Count == 0) return Locked;
         var matching = policies.OrderBy(p => p.Name, StringComparer.Ordinal)
             .SelectMany(p => p.Rules.Where(r => Matches(r.When, facts)).Select(r => (Name: $"{p.Name}/{r.Id}", Rule: r))).ToList();
-        var waived = matching.SelectMany(m => m.Rule.Require.Waives.Select(w => (Waived: w, By: m.Name))).ToLookup(w => w.Waived, w => w.By, StringComparer.Ordinal);
+        // Nobody waives themselves, and what is waived itself waives nothing: two rules that waive each other both stand.
+        var named = matching.SelectMany(m => m.Rule.Require.Waives.Where(w => w != m.Name).Select(w => (Waived: w, By: m.Name))).ToList();
+        var waived = named.Where(w => !named.Exists(o => o.Waived == w.By)).ToLookup(w => w.Waived, w => w.By, StringComparer.Ordinal);
         var requirements = new List<ApprovalRequirement>();
         var reasons = new List<PolicyReason>();
         var blocks = new List<string>();
@@ -89,9 +91,22 @@ public static class PolicyEngine
         }
         if (demand.Audit && facts.NoCheckpoints is { } why) yield return $"The audit trail is not being kept outside the database: {why}";
         if (!demand.BackupFirst) yield break;
-        var destroys = plan.Steps.ToList().FindIndex(s => s.Destructive);
-        var saves = plan.Steps.ToList().FindIndex(s => kinds.GetValueOrDefault(s.Uses)?.SavesData == true);
-        if (destroys >= 0 && (saves < 0 || saves > destroys)) yield return $"'{plan.Steps[destroys].Title}' destroys before anything was saved, but data has to be kept";
+        foreach (var step in plan.Steps.Where(s => s.CanDestroy(kinds)))
+            if (!Before(plan, step).Any(s => kinds.GetValueOrDefault(s.Uses)?.SavesData == true && s.If is null && s.OnFailure != OnFailure.Continue))
+                yield return $"'{step.Title}' destroys before anything was surely saved, but data has to be kept";
+    }
+
+    /// <summary>The steps that must be done before a step.</summary>
+    private static IEnumerable<PlanStep> Before(Plan plan, PlanStep step)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var open = new Stack<string>(step.Needs);
+        while (open.TryPop(out var id))
+        {
+            if (!seen.Add(id) || plan.Steps.FirstOrDefault(s => s.Id == id) is not { } found) continue;
+            yield return found;
+            foreach (var need in found.Needs) open.Push(need);
+        }
     }
 
     private static bool Matches(PolicyMatch m, PolicyFacts f) =>

@@ -92,6 +92,7 @@ public static partial class PolicyReader
     private static List<ApprovalRequirement> ReadApprovals(DocumentReader read, DocumentNode? node, string path)
     {
         var all = new List<ApprovalRequirement>();
+        if (read.List(node, path).Count > 20) read.Error(node!, path, "20 approvals are the most.");
         foreach (var (item, i) in read.List(node, path).Take(20).Select((n, i) => (n, i)))
         {
             var at = $"{path}[{i}]";

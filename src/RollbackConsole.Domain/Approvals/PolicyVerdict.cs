@@ -19,8 +19,8 @@ public sealed record PolicyVerdict(
     /// <summary>The first moment from <paramref name="at"/> on at which every window is open.</summary>
     public DateTimeOffset Opens(DateTimeOffset at)
     {
-        // Windows that never meet would move on for ever; after two weeks the latest counts, and the run says when it waits for.
-        for (var tries = 0; tries < 14; tries++)
+        // Windows that never meet are never open; the run waits, says for when, and is looked at again then.
+        for (var tries = 0; tries < 30; tries++)
         {
             var next = Windows.Select(w => w.Next(at)).DefaultIfEmpty(at).Max();
             if (next == at) return at;

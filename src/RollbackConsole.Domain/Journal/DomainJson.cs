@@ -25,7 +25,7 @@ public static class DomainJson
     private sealed class DurationConverter : JsonConverter<TimeSpan>
     {
         public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            Duration.TryParse(reader.GetString() ?? "", out var value)
+            Duration.TryReadBack(reader.GetString() ?? "", out var value)
                 ? value
                 : throw new JsonException("A duration is written like 90s, 5m or 1h30m.");
 

@@ -12,8 +12,16 @@ public static class Duration
         ("s", TimeSpan.FromSeconds(1)), ("ms", TimeSpan.FromMilliseconds(1)),
     ];
 
+    /// <summary>What people may write: anything longer is a mistake.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(365);
+
     /// <summary>Parses; each unit at most once, larger before smaller, at most 365 days in all.</summary>
-    public static bool TryParse(string text, out TimeSpan value)
+    public static bool TryParse(string text, out TimeSpan value) => TryParse(text, Longest, out value);
+
+    /// <summary>Reads back whatever <see cref="Format"/> wrote: what is journaled must be readable for ever.</summary>
+    public static bool TryReadBack(string text, out TimeSpan value) => TryParse(text, TimeSpan.FromDays(10_000_000), out value);
+
+    private static bool TryParse(string text, TimeSpan most, out TimeSpan value)
     {
         value = TimeSpan.Zero;
         var rest = text.AsSpan();
@@ -32,11 +40,11 @@ public static class Duration
             var at = Array.FindIndex(Units, next, u => u.Unit == unit);
             if (at < 0) return false;
             next = at + 1;
-            if (number > TimeSpan.FromDays(365) / Units[at].Size) return false;
+            if (number > most / Units[at].Size) return false;
             value += number * Units[at].Size;
             rest = rest[letters..];
         }
-        return value <= TimeSpan.FromDays(365);
+        return value <= most;
     }
 
     public static string Format(TimeSpan value)

@@ -71,12 +71,16 @@ public sealed record PlanParameter(
 /// <param name="Timeout">Per attempt.</param>
 /// <param name="Probe">Asked after a crash: succeeds when the step has taken effect, fails when it has not.</param>
 /// <param name="If">A template; the step is left out when it renders to anything but <c>true</c>.</param>
-/// <param name="Destructive">It can lose data: whoever approves says so in their own words.</param>
+/// <param name="Destructive">It can lose data, or surely not; null leaves it to the kind.</param>
 /// <param name="Undo">What takes this step back when a later one fails with <see cref="OnFailure.Recover"/>.</param>
 public sealed record PlanStep(
     string Id, string Title, string Uses, JsonObject With, IReadOnlyList<string> Needs, TimeSpan Timeout,
     int Attempts, TimeSpan RetryDelay, Effect Effect, OnFailure OnFailure, PlanStep? Undo,
-    PlanStep? Probe = null, string? If = null, bool Destructive = false);
+    PlanStep? Probe = null, string? If = null, bool? Destructive = null)
+{
+    /// <summary>Can it lose data? The plan's own word, or else what its kind does.</summary>
+    public bool CanDestroy(IReadOnlyDictionary<string, StepKindSchema> kinds) => Destructive ?? kinds.GetValueOrDefault(Uses)?.Destructive ?? false;
+}
 
 /// <summary>A stored version of a plan.</summary>
 /// <param name="Version">1, 2, 3 … in the order of import.</param>

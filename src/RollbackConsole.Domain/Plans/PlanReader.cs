@@ -151,6 +151,15 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
         var retry = read.Map(map["retry"], at + ".retry", "attempts", "delay");
         var attempts = (retry is null ? null : read.Integer(retry, "attempts", at + ".retry", 1, 20)) ?? 1;
         var effect = read.Choice<Effect>(map, "effect", at);
+        if (uses == Runs.Gates.Kind)
+        {
+            // An approval that repeats, is passed over or depends would be none.
+            foreach (var key in (string[])["effect", "retry", "if", "undo", "probe"])
+                if (map[key] is { } odd) read.Error(odd, $"{at}.{key}", $"An approval has no '{key}'.");
+            if (map["on-failure"] is ScalarNode { Value: "continue" } passed) read.Error(passed, at + ".on-failure", "A refused approval stops the run or recovers it; it is never passed over.");
+            foreach (var entry in (map["with"] as MapNode)?.Entries.Where(e => e.Value is ScalarNode v && v.Value.Contains("{{", StringComparison.Ordinal)) ?? [])
+                read.Error(entry.Value, $"{at}.with.{entry.Key.Value}", "Who approves what is written in full, not rendered.");
+        }
         if (attempts > 1 && effect == Effect.Once)
             read.Error(map["retry"]!, at + ".retry", "A step with 'effect: once' is never tried again by itself; leave 'retry' out, or make the step safe to repeat and say 'effect: idempotent'.");
         return new PlanStep(id, read.Text(map, "title", at, longest: 200) ?? id, uses,
@@ -162,7 +171,7 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             effect ?? (attempts > 1 ? Effect.Idempotent : kind?.DefaultEffect ?? Effect.Once),
             read.Choice<OnFailure>(map, "on-failure", at) ?? OnFailure.Stop,
             ReadPart(read, map, "undo", "Undo: ", at, id), ReadPart(read, map, "probe", "Probe: ", at, id), read.Text(map, "if", at, longest: 300),
-            read.Flag(map, "destructive", at) ?? kind?.Destructive ?? false);
+            read.Flag(map, "destructive", at));
     }
 
     private HashSet<string> Verbatim(string? uses) => kinds.GetValueOrDefault(uses ?? "")?.Inputs.Where(i => i.Type == InputType.Verbatim).Select(i => i.Name).ToHashSet(StringComparer.Ordinal) ?? [];

@@ -36,6 +36,12 @@ public sealed record StepState(PlanStep Step, StepPart Part)
     /// <summary>The attempt was interrupted and the target is being asked whether it happened.</summary>
     public bool Probing { get; init; }
 
+    /// <summary>What the probe says of an attempt that did not happen holds for ever.</summary>
+    public bool ProbeCertain { get; init; }
+
+    /// <summary>What people answered is good for the attempt that follows an interruption.</summary>
+    public bool Resuming { get; init; }
+
     /// <summary>The plan's own condition left it out; a person's skip is another thing.</summary>
     public bool LeftOutByPlan { get; init; }
 
@@ -96,6 +102,9 @@ public sealed record Run
     public string Summary { get; init; } = "";
     public string? Node { get; init; }
     public int Epoch { get; init; }
+
+    /// <summary>The machine of the node that holds, or last held, the run.</summary>
+    public string? Host { get; init; }
     public DecisionNeeded? Decision { get; init; }
     public RecoveryStarted? Recovery { get; init; }
     public ImmutableArray<StepState> Steps { get; init; } = [];
@@ -117,7 +126,7 @@ public sealed record Run
             Status = RunStatus.AwaitingApproval, Steps = StepsOf(r.Plan, r.Requirements),
             Policy = r.Policy ?? PolicyVerdict.Free, RequesterGroups = r.RequesterGroups ?? [], ExpiresAt = r.At + r.Policy?.Expires,
         },
-        RunPolicyChanged p => s with { Policy = p.Policy, Requirements = p.Policy.Approvals, Steps = StepsOf(s.Plan, p.Policy.Approvals), ExpiresAt = s.RequestedAt + p.Policy.Expires },
+        RunPolicyChanged p => s with { Policy = p.Policy, Requirements = p.Policy.Approvals, Steps = StepsOf(s.Plan, p.Policy.Approvals), Status = RunStatus.AwaitingApproval, NotBefore = null, ExpiresAt = s.ExpiresAt ?? p.At + p.Policy.Expires },
         ApprovalClaimed c => s with { Claim = c },
         GlassBroken g => s with { Glass = g },
         ApprovalGiven a => s with { Approvals = s.Approvals.Add(a) },
@@ -127,12 +136,13 @@ public sealed record Run
         {
             Node = l.Node,
             Epoch = l.Epoch,
+            Host = l.Host,
             StartedAt = s.StartedAt ?? l.At,
             ExpiresAt = null,
             Status = s.Status == RunStatus.Queued ? RunStatus.Running : s.Status,
         },
         RunHandedOver => s with { Node = null },
-        StepProbeStarted p => s.With(p.Step, x => x with { Probing = true }),
+        StepProbeStarted p => s.With(p.Step, x => x with { Probing = true, ProbeCertain = p.Certain }),
         GateAnswered g => s.With(g.Step, x => x with { Answers = x.Answers.Add(g) }),
         StepStarted t => s.With(t.Step, x => x with
         {
@@ -145,8 +155,9 @@ public sealed record Run
             NotBefore = null,
             ExitCode = null,
             Summary = "",
-            Confirmed = null,
-            Answers = [],
+            Confirmed = x.Resuming ? x.Confirmed : null,
+            Answers = x.Resuming ? x.Answers : [],
+            Resuming = false,
             Probing = false,
         }),
         StepFinished f => s.With(f.Step, x => x with
@@ -162,7 +173,7 @@ public sealed record Run
             IntegrityDiffers = f.IntegrityDiffers || (x.IntegrityDiffers && f.Status != StepStatus.Succeeded),
         }),
         StepRetryScheduled r => s.With(r.Step, x => x with { Status = StepStatus.Pending, NotBefore = r.NotBefore }),
-        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because, Probing = false }),
+        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because, Probing = false, Resuming = true }),
         StepConfirmed c => s.With(c.Step, x => x with { Confirmed = c }),
         StepRetryOrdered r => s.Decided(r.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = 0, NotBefore = null }),
         StepSkipped k => s.Decided(k.Step, x => x with { Status = StepStatus.Skipped, FinishedAt = k.At, Summary = k.Reason }),

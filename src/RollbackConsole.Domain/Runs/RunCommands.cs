@@ -48,8 +48,9 @@ public sealed record ConfirmStep(string Step, IReadOnlyList<string> Items, Perso
 public sealed record SettleOutcome(string Step, StepStatus Status, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
 
 /// <summary>A node takes the run, for the first time or after another node vanished.</summary>
-/// <param name="Probes">Steps that can be asked whether they took effect.</param>
-public sealed record LeaseRun(string Node, DateTimeOffset At, IReadOnlySet<string>? Probes = null) : RunCommand(At);
+/// <param name="Probes">Steps that can be asked whether they took effect; true when the answer holds wherever their process is.</param>
+/// <param name="Host">The machine of the node.</param>
+public sealed record LeaseRun(string Node, DateTimeOffset At, IReadOnlyDictionary<string, bool>? Probes = null, string? Host = null) : RunCommand(At);
 
 /// <summary>Commands of the engine carry the epoch of its lease; an older one is refused.</summary>
 public abstract record EngineCommand(int Epoch, DateTimeOffset At) : RunCommand(At);
@@ -63,7 +64,7 @@ public sealed record FinishStep(int Epoch, string Step, int Attempt, StepResult 
 /// <summary>What a probe found out about an interrupted step.</summary>
 public enum ProbeFinding { TookEffect, NoEffect, CannotTell }
 
-public sealed record FinishProbe(int Epoch, string Step, int Attempt, ProbeFinding Finding, string Summary, DateTimeOffset At) : EngineCommand(Epoch, At);
+public sealed record FinishProbe(int Epoch, string Step, int Attempt, ProbeFinding Finding, string Summary, DateTimeOffset At, bool GoOn = true) : EngineCommand(Epoch, At);
 
 /// <summary>The node stops in good order.</summary>
 public sealed record HandOver(int Epoch, DateTimeOffset At) : EngineCommand(Epoch, At);

@@ -27,7 +27,7 @@ public static partial class RunDecider
         _ when !s.Exists => Decision.Refuse(RefusalKind.NotFound, "There is no such run."),
         _ when s.Status == RunStatus.Finished => Decision.Conflict($"This run is finished ({Word(s.Outcome)}); a finished run never changes."),
         DecideApproval d => Approval(s, d),
-        RefreshPolicy p => s.Status != RunStatus.AwaitingApproval || s.Policy.Same(p.Policy) ? Decision.Accept() : Decision.Accept(Refreshed(s, p)),
+        RefreshPolicy p => Decision.Accept(Refreshed(s, p)),
         ClaimApproval c => Claim(s, c),
         BreakGlass b => Break(s, b),
         ExpireRun x => Expire(s, x),
@@ -56,8 +56,7 @@ public static partial class RunDecider
         var reason = "Every approval that the policy asks for is there already.";
         foreach (var requirement in s.Requirements.Where(r => !r.AtEnd && (group is null || r.Group == group)))
         {
-            var given = s.Approvals.Where(a => a.Group == requirement.Group).ToList();
-            if (given.Count >= requirement.Count) continue;
+            if (Counting(s, requirement).Count() >= requirement.Count) continue;
             if (Gates.Complaint(s, requirement, [], by) is not { } complaint) return (requirement, null);
             reason = complaint;
         }
@@ -87,21 +86,28 @@ public static partial class RunDecider
         if (!d.Approve)
         {
             // Saying no is always open to whoever could say yes, and to the requester who thinks again.
-            if (requirement is null && d.By.Id != s.RequestedBy?.Id) return Decision.Refuse(RefusalKind.Forbidden, reason!);
+            var mayRefuse = requirement is not null || d.By.Id == s.RequestedBy?.Id || s.Requirements.Any(r => Gates.Complaint(s, r, [], d.By) is null);
+            if (!mayRefuse) return Decision.Refuse(RefusalKind.Forbidden, reason!);
             if (string.IsNullOrWhiteSpace(d.Comment)) return Decision.Refuse(RefusalKind.Invalid, "Say why, so that the requester knows what to change.", "comment");
             return Decision.Accept(
                 new ApprovalRefused(requirement?.Group ?? "requester", d.Digest, d.Comment, d.By.Person, d.At),
                 new RunFinished(RunOutcome.Rejected, $"Rejected by {d.By.Name}: {d.Comment}", d.At));
         }
-        if (requirement is null) return Decision.Refuse(RefusalKind.Forbidden, reason!);
         if (s.ExpiresAt <= d.At) return Decision.Conflict("The request is too old to be approved; ask anew.");
         if (s.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", s.Policy.Blocks)}.");
+        // The policy asks for less than it did: a yes of somebody who may say it is all that was missing.
+        if (requirement is null && Complete(s) && s.RequestedBy?.IsSameHuman(d.By.Person) != true && (d.By.Can(Permission.Approve) || d.By.Can(Permission.Command))) return Decision.Accept(Queued(s.Policy, d.At));
+        if (requirement is null) return Decision.Refuse(RefusalKind.Forbidden, reason!);
         if (Gates.Missing(requirement, d.Items, d.Reference) is { } missing) return missing;
         var given = new ApprovalGiven(requirement.Group, d.Digest, d.Comment, d.By.Person, d.At, d.Items, d.Reference?.Trim());
         return Complete(Run.Apply(s, given)) ? Decision.Accept(given, Queued(s.Policy, d.At)) : Decision.Accept(given);
     }
 
-    private static bool Complete(Run s) => s.Requirements.Where(r => !r.AtEnd).All(r => s.Approvals.Count(a => a.Group == r.Group) >= r.Count);
+    private static bool Complete(Run s) => s.Requirements.Where(r => !r.AtEnd).All(r => Counting(s, r).Count() >= r.Count);
+
+    /// <summary>The approvals that meet a requirement as it stands now; what was given under a milder one may not.</summary>
+    public static IEnumerable<ApprovalGiven> Counting(Run s, ApprovalRequirement r) => s.Approvals.Where(a =>
+        a.Group == r.Group && a.Digest == s.Digest && !(r.ExceptRequester && s.RequestedBy?.IsSameHuman(a.By) == true) && Gates.Missing(r, a.Items, a.Reference) is null);
 
     private static RunQueued Queued(PolicyVerdict policy, DateTimeOffset at)
     {
@@ -109,12 +115,19 @@ public static partial class RunDecider
         return new RunQueued(at, opens > at ? opens : null, opens + policy.Expires);
     }
 
-    /// <summary>What was given stays given; when nothing is missing under the new verdict the run is queued, as the last approval would have done.</summary>
+    /// <summary>What is asked now, as long as nothing has begun. An approved run that misses something now goes back to those who approve, and one whose window closed waits for the next.</summary>
     private static List<IEvent> Refreshed(Run s, RefreshPolicy p)
     {
-        var changed = new RunPolicyChanged(p.Policy, p.At);
-        var after = Run.Apply(s, changed);
-        return p.Policy.Blocks.Count == 0 && after.Approvals.Count > 0 && Complete(after) ? [changed, Queued(p.Policy, p.At)] : [changed];
+        var waits = s.Status == RunStatus.AwaitingApproval;
+        if (!waits && (s.Status is not (RunStatus.Queued or RunStatus.Running) || s.Epoch > 0 || s.Glass is not null)) return [];
+        var events = new List<IEvent>();
+        if (!s.Policy.Same(p.Policy)) events.Add(new RunPolicyChanged(p.Policy, p.At));
+        var after = events.Aggregate(s, Run.Apply);
+        if (waits) return events;
+        var opens = p.Policy.Opens(p.At);
+        if (events.Count > 0 && Complete(after) && p.Policy.Blocks.Count == 0) events.Add(Queued(p.Policy, p.At) with { GoodUntil = s.ExpiresAt });
+        else if (events.Count == 0 && opens > p.At && s.NotBefore != opens) events.Add(new RunQueued(p.At, opens, s.ExpiresAt));
+        return events;
     }
 
     private static Decision Claim(Run s, ClaimApproval c)
@@ -131,7 +144,7 @@ public static partial class RunDecider
         if (b.Digest != s.Digest) return Decision.Conflict("What you looked at is not what would run now: the digest differs. Look at the run again.");
         if (s.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", s.Policy.Blocks)}.");
         if (s.ExpiresAt <= b.At) return Decision.Conflict("The request is too old; ask anew.");
-        var missing = s.Requirements.Where(r => !r.AtEnd && s.Approvals.Count(a => a.Group == r.Group) < r.Count).Select(r => r.Who).ToList();
+        var missing = s.Requirements.Where(r => !r.AtEnd && Counting(s, r).Count() < r.Count).Select(r => r.Who).ToList();
         // An emergency does not wait for a maintenance window.
         return Because(b.Reason, new GlassBroken(b.Reason, b.Digest, missing, b.At + (s.Policy.ReviewWithin ?? LongestReview), b.By, b.At), new RunQueued(b.At));
     }
@@ -170,6 +183,7 @@ public static partial class RunDecider
         if (s.Status == RunStatus.AwaitingApproval) return NotNow(s, word);
         if (s.Find(step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{step}'.");
         if (s.Status == RunStatus.Aborting) return Decision.Conflict("This run is being aborted.");
+        if (e is StepSkipped && found.Step.Uses == Gates.Kind) return Decision.Refuse(RefusalKind.Forbidden, $"'{step}' is an approval; nobody skips what others have to answer. Abort the run, or recover.");
         if (!found.Blocks && !(alsoPending && found.Status == StepStatus.Pending))
             return Decision.Conflict($"The step '{step}' is {Word(found.Status)}; it cannot be {word} now.");
         return Because(reason, e);
@@ -178,6 +192,7 @@ public static partial class RunDecider
     private static Decision Settle(Run s, SettleOutcome o)
     {
         if (s.Find(o.Step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{o.Step}'.");
+        if (found.Step.Uses == Gates.Kind) return Decision.Refuse(RefusalKind.Forbidden, $"'{o.Step}' is an approval; retry it, so that it is answered.");
         if (found.Status != StepStatus.Unknown) return Decision.Conflict($"The outcome of '{o.Step}' is not unknown: it {Word(found.Status)}.");
         if (o.Status is not (StepStatus.Succeeded or StepStatus.Failed))
             return Decision.Refuse(RefusalKind.Invalid, "An unknown outcome is settled as succeeded or failed.", "outcome");
@@ -203,13 +218,20 @@ public static partial class RunDecider
     private static Decision Lease(Run s, LeaseRun l)
     {
         if (!s.Live) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to run.");
-        if (s.NotBefore > l.At) return Decision.Conflict($"The maintenance window opens at {s.NotBefore:yyyy-MM-dd HH:mm} UTC.");
-        if (s.Epoch == 0 && s.ExpiresAt <= l.At) return Expire(s, new ExpireRun(l.At));
-        var events = new List<IEvent> { new RunLeased(l.Node, s.Epoch + 1, l.At) };
+        if (s.Epoch == 0)
+        {
+            // Nothing has begun: whatever spoke against beginning is looked at once more, at this moment.
+            if (s.Status == RunStatus.Paused) return Decision.Conflict("This run is paused and has not begun.");
+            if (s.NotBefore > l.At) return Decision.Conflict($"The maintenance window opens at {s.NotBefore:yyyy-MM-dd HH:mm} UTC.");
+            if (s.Glass is null && s.Policy.Opens(l.At) > l.At) return Decision.Conflict("The maintenance window has closed.");
+            if (s.ExpiresAt <= l.At) return Decision.Conflict("The approval is too old; nothing has begun in its time.");
+        }
+        var events = new List<IEvent> { new RunLeased(l.Node, s.Epoch + 1, l.At) { Host = l.Host } };
         foreach (var step in s.Steps.Where(x => x.Status == StepStatus.Running))
         {
-            events.Add(l.Probes?.Contains(step.Step.Id) == true
-                ? new StepProbeStarted(step.Step.Id, step.Attempt, l.At)
+            // On the machine where it ran, whatever was left of it has been ended before anybody asks; elsewhere it may still be at work.
+            events.Add(l.Probes?.TryGetValue(step.Step.Id, out var certain) == true
+                ? new StepProbeStarted(step.Step.Id, step.Attempt, l.At) { Certain = certain || (l.Host is not null && l.Host == s.Host) }
                 : Interrupted(step, $"The node {s.Node} stopped while this step was running.", l.At));
         }
         return Decision.Accept(events);
@@ -226,11 +248,14 @@ public static partial class RunDecider
         IEvent found = p.Finding switch
         {
             ProbeFinding.TookEffect => new StepFinished(p.Step, p.Attempt, StepStatus.Succeeded, null, $"Interrupted, but it took effect: {p.Summary}", new Dictionary<string, string>(), false, p.At),
+            // What did not happen yet, and may still be happening on a machine that nobody can look at, is not known.
+            ProbeFinding.NoEffect when step.Step.Effect == Effect.Once && !step.ProbeCertain =>
+                Interrupted(step, $"Interrupted on another machine; no effect was seen yet ({p.Summary}), but it may still be at work there.", p.At),
             // Whatever its effect: what did not happen may happen now, once.
             ProbeFinding.NoEffect => new StepInterrupted(p.Step, p.Attempt, $"Interrupted before it took effect: {p.Summary} It runs again.", p.At),
             _ => Interrupted(step, $"Interrupted, and the probe cannot tell whether it took effect: {p.Summary}", p.At),
         };
-        return Decision.Accept([found, .. Continue(Run.Apply(s, found), p.At)]);
+        return p.GoOn ? Decision.Accept([found, .. Continue(Run.Apply(s, found), p.At)]) : Decision.Accept(found);
     }
 
     private static Decision Finish(Run s, FinishStep f)

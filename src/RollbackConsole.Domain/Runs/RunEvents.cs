@@ -39,7 +39,11 @@ public sealed record RunQueued(DateTimeOffset At, DateTimeOffset? NotBefore = nu
 
 /// <summary>A node took the run. Whoever held it under a smaller epoch can no longer append.</summary>
 [EventKind("run.leased")]
-public sealed record RunLeased(string Node, int Epoch, DateTimeOffset At) : IEvent;
+public sealed record RunLeased(string Node, int Epoch, DateTimeOffset At) : IEvent
+{
+    /// <summary>The machine: what was left running there can be ended there.</summary>
+    public string? Host { get; init; }
+}
 
 [EventKind("run.step.started")]
 public sealed record StepStarted(string Step, int Attempt, DateTimeOffset At) : IEvent;
@@ -59,7 +63,11 @@ public sealed record RunHandedOver(string Node, int Epoch, DateTimeOffset At) : 
 
 /// <summary>A crash interrupted the step; before anything else the target is asked whether it happened.</summary>
 [EventKind("run.step.probe.started")]
-public sealed record StepProbeStarted(string Step, int Attempt, DateTimeOffset At) : IEvent;
+public sealed record StepProbeStarted(string Step, int Attempt, DateTimeOffset At) : IEvent
+{
+    /// <summary>"It did not happen" will be true for ever: nothing of the attempt can be at work any more.</summary>
+    public bool Certain { get; init; }
+}
 
 /// <summary>A step of kind <c>approval/gate</c> got an answer.</summary>
 [EventKind("run.gate.answered")]

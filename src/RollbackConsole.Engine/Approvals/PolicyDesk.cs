@@ -23,14 +23,22 @@ public sealed class PolicyDesk(DocumentLibrary library, CatalogDesk catalog, Ste
     public async Task<PolicyVerdict> For(Plan plan, string service, string environment, Level severity, bool dryRun, Actor requester, CancellationToken ct = default) =>
         For(await All(ct), await Facts(plan, service, environment, severity, dryRun, requester, ct));
 
-    public PolicyVerdict For(IReadOnlyList<Policy> policies, PolicyFacts facts) => PolicyEngine.Evaluate(policies, facts, kinds.Schemas);
+    public PolicyVerdict For(IReadOnlyList<Policy> policies, PolicyFacts facts)
+    {
+        var verdict = PolicyEngine.Evaluate(policies, facts, kinds.Schemas);
+        // A newer console may have kept a policy that this one cannot read: what it asks for is not known, so nothing starts here.
+        return facts.DryRun || library.Unreadable(LibraryKind.Policies) == 0 ? verdict : verdict with { Blocks = [.. verdict.Blocks, "A policy of the library cannot be read by this version of the console"] };
+    }
 
     /// <summary>What the rules look at, as catalog and escalation tell it.</summary>
     public async Task<PolicyFacts> Facts(Plan plan, string service, string environment, Level severity, bool dryRun, Actor requester, CancellationToken ct = default)
     {
+        var elsewhere = plan.Service is not null && plan.Service != service;
+        // A plan that is about another service answers for that one, whatever the incident is called.
+        if (plan.Service is { } own && own != service) service = own;
         var entity = await catalog.Service(service, ct);
         // Anybody can type "development": it counts only where the catalog does not say otherwise, and for a plan that is not about something else.
-        var believed = environment != Development || ((plan.Service is null || plan.Service == service)
+        var believed = environment != Development || (!elsewhere
             && (entity is null || entity.Operations.Environments.Count == 0 || entity.Operations.Environments.Contains(environment, StringComparer.Ordinal)));
         return new PolicyFacts(believed ? environment : "production", severity, plan, service, Name(entity?.Operations.Tenant), entity?.Operations.Industry, dryRun,
             requester.Id == Person.Console.Id, [.. requester.Roles, .. requester.Groups], await catalog.Escalation(service, ct), entity is not null, checkpoints.Trouble);

@@ -18,8 +18,9 @@ public sealed class RunReconciler(RunRows runs, RunControl control, IRunJobs job
                 await Task.Delay(options.Value.ReconcileEvery, time, stoppingToken);
                 try
                 {
-                    foreach (var run in await runs.Unheld(stoppingToken)) await jobs.Wake(run, stoppingToken);
-                    foreach (var run in await runs.Expired(time.GetUtcNow(), stoppingToken)) await control.Expire(run, stoppingToken);
+                    // First what is over, so that nothing stale is woken.
+                    foreach (var run in await runs.Expired(time.GetUtcNow(), stoppingToken)) await Each(run, r => control.Expire(r, stoppingToken), stoppingToken);
+                    foreach (var run in await runs.Unheld(stoppingToken)) await Each(run, r => jobs.Wake(r, stoppingToken), stoppingToken);
                 }
                 catch (Exception e) when (!stoppingToken.IsCancellationRequested)
                 {
@@ -30,6 +31,19 @@ public sealed class RunReconciler(RunRows runs, RunControl control, IRunJobs job
         catch (OperationCanceledException)
         {
             // The node stops.
+        }
+    }
+
+    /// <summary>One run's trouble must not keep the others waiting.</summary>
+    private async Task Each(string run, Func<string, Task> work, CancellationToken ct)
+    {
+        try
+        {
+            await work(run);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested)
+        {
+            log.LogError(e, "The reconciler could not look after run {Run}", run);
         }
     }
 }

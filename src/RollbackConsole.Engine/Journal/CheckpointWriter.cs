@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -52,13 +51,16 @@ public sealed class CheckpointWriter(EventJournal journal, EngineFolders folders
         try
         {
             Directory.CreateDirectory(Folder);
-            // Nodes that share a folder write files of their own.
-            var file = Path.Combine(Folder, $"{string.Concat(folders.Node.Select(c => char.IsLetterOrDigit(c) || c is '.' or '-' ? c : '_'))}.jsonl");
+            var file = OwnFile;
             var (position, previous) = await CheckpointFile.Last(file, ct);
             if ((await journal.Search(new JournalSearch(Limit: 1), ct)).FirstOrDefault() is not { } newest || newest.Position <= position) return null;
             using var key = CheckpointKey.OpenOrCreate(folders.DataDirectory);
             var checkpoint = Checkpoint.Sign(newest.Position, newest.Hash, time.GetUtcNow(), folders.Node, previous, key);
-            await File.AppendAllTextAsync(file, checkpoint.ToLine() + Environment.NewLine, ct);
+            await using var stream = new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.Read);
+            // A node that died in the middle of a line must not spoil the next one.
+            var start = stream.Position > 0 && !EndsWithNewLine(file) ? Environment.NewLine : "";
+            await stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(start + checkpoint.ToLine() + Environment.NewLine), ct);
+            await stream.FlushAsync(ct);
             return checkpoint;
         }
         finally
@@ -67,13 +69,24 @@ public sealed class CheckpointWriter(EventJournal journal, EngineFolders folders
         }
     }
 
-    /// <summary>Verifies the journal and every checkpoint of the folder.</summary>
+    /// <summary>Verifies the journal against this node's own checkpoints.</summary>
     public async Task<ChainReport> Verify(CancellationToken ct)
     {
-        using var key = CheckpointKey.OpenOrCreate(folders.DataDirectory);
-        var (checkpoints, faults) = Directory.Exists(Folder) ? await CheckpointFile.Read(Folder, key, ct) : ([], []);
+        // The other nodes' files are signed with their own keys: each node answers for its own.
+        using var key = CheckpointKey.FindPublic(folders.DataDirectory);
+        var (checkpoints, faults) = key is not null && File.Exists(OwnFile) ? await CheckpointFile.Read(OwnFile, key, ct) : ([], []);
         var report = await ChainVerifier.Verify(journal, ct, checkpoints);
         return report.Holds && faults.Count > 0 ? new ChainReport(report.Checked, 0, string.Join(" ", faults)) : report;
+    }
+
+    /// <summary>Nodes that share a folder write files of their own.</summary>
+    private string OwnFile => Path.Combine(Folder, $"{string.Concat(folders.Node.Select(c => char.IsLetterOrDigit(c) || c is '.' or '-' ? c : '_'))}.jsonl");
+
+    private static bool EndsWithNewLine(string file)
+    {
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        stream.Seek(-1, SeekOrigin.End);
+        return stream.ReadByte() == '\n';
     }
 
     private async Task Try(CancellationToken ct)

@@ -73,8 +73,8 @@ public sealed class DocumentLibrary(EventJournal journal, LibraryRows rows, Time
             else
             {
                 // A newer console may have kept what this one cannot read: the others must still be found.
-                var documents = (await rows.Newest(kind, ct)).Select(r => Read(kind, r.Source)).Where(r => r.Valid).Select(r => r.Document!).ToList();
-                shelf = new Shelf(stamp, now, documents);
+                var readings = (await rows.Newest(kind, ct)).Select(r => Read(kind, r.Source)).ToList();
+                shelf = new Shelf(stamp, now, [.. readings.Where(r => r.Valid).Select(r => r.Document!)], readings.Count(r => !r.Valid));
             }
             _shelves[kind] = shelf;
             return [.. shelf.Documents.Cast<T>()];
@@ -84,6 +84,9 @@ public sealed class DocumentLibrary(EventJournal journal, LibraryRows rows, Time
             _turn.Release();
         }
     }
+
+    /// <summary>Documents of a kind that the last look could not read.</summary>
+    public int Unreadable(LibraryKind kind) => _shelves.TryGetValue(kind, out var shelf) ? shelf.Unreadable : 0;
 
     private async Task CheckAgainstOthers(LibraryKind kind, DocumentReading<object> reading, CancellationToken ct)
     {
@@ -100,5 +103,5 @@ public sealed class DocumentLibrary(EventJournal journal, LibraryRows rows, Time
 
     private static string Id(LibraryKind kind, string name) => $"{kind.ToString().ToLowerInvariant()}/{name}";
 
-    private sealed record Shelf(long Stamp, DateTimeOffset LookedAt, IReadOnlyList<object> Documents);
+    private sealed record Shelf(long Stamp, DateTimeOffset LookedAt, IReadOnlyList<object> Documents, int Unreadable);
 }

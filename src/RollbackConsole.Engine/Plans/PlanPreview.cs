@@ -36,7 +36,7 @@ public sealed class PlanPreview(StepKinds kinds, Templates templates, SecretMask
         {
             var kind = kinds.Find(step.Uses);
             var (does, problem) = await Describe(kind, step, values, context, runId, directory, ct);
-            previews.Add(new StepPreview(step.Id, step.Title, step.Uses, step.Effect, step.Destructive || (kind?.Schema.Destructive ?? false), step.OnFailure, step.Timeout,
+            previews.Add(new StepPreview(step.Id, step.Title, step.Uses, step.Effect, step.Destructive ?? kind?.Schema.Destructive ?? false, step.OnFailure, step.Timeout,
                 step.Attempts, step.Needs, part, [.. does.Select(mask.Clean)], problem is null ? null : mask.Clean(problem)));
         }
         return previews;

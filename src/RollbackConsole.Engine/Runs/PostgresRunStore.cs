@@ -33,6 +33,8 @@ public sealed class PostgresRunStore(
 
     public IRunWatch Watch(string run) => new Watching(feed.Watch(Streams.Runs.Stream(run)));
 
+    public string Host => Environment.MachineName;
+
     public int EndLeftovers(string run, string step, int attempt) => ProcessRunner.EndLeftovers(run, step, attempt);
 
     private sealed class Watching(Wake wake) : IRunWatch

@@ -61,6 +61,7 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
     public Task<Run> Claim(Actor actor, string id, CancellationToken ct = default)
     {
         actor.Require(Permission.See);
+        actor.RequireScope(Permission.Approve);
         return Execute(actor, id, now => new ClaimApproval(actor, now), ct);
     }
 
@@ -88,7 +89,9 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
         if (confirm != incident.Service) throw new RefusedException(RefusalKind.Invalid, $"Type the name of the service, {incident.Service}, to say that you mean it.", "confirm");
         var plan = await EmergencyPlan(actor, incident.Service, purpose, ct)
             ?? throw new RefusedException(RefusalKind.NotFound, $"The library has no {(purpose == PlanPurpose.Emergency ? "emergency rollback" : "circuit breaker")} for {incident.Service}.");
-        var run = await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
+        // What was asked for and not started yet is what is meant: a second try must not become a second rollback.
+        var waiting = (await rows.OfIncident(incidentId, ct)).Find(r => r.Plan == plan.Name && r.PlanVersion == plan.Version && r is { Status: RunStatus.AwaitingApproval, DryRun: false });
+        var run = waiting is not null ? await Get(actor, waiting.Id, ct) : await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
         return run is { Status: RunStatus.AwaitingApproval, Policy.BreakGlass: true } ? await BreakGlass(actor, run.Id, run.Digest, reason, ct) : run;
     }
 
@@ -113,6 +116,17 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
     {
         actor.Require(Permission.See);
         return await rows.LastApproved(run.Plan.Name, run.Service, run.Environment, run.Id, ct) is { } id ? (await journal.Load(Streams.Runs, id, ct)).State : null;
+    }
+
+    /// <summary>Looks at an approved run once more before anything begins: policies, severity and windows may have changed since.</summary>
+    internal async Task Recheck(string id, CancellationToken ct)
+    {
+        var run = (await journal.Load(Streams.Runs, id, ct)).State;
+        if (!run.Exists || run.Epoch > 0 || run.DryRun || run.Glass is not null || run.Status is not (RunStatus.Queued or RunStatus.Running)) return;
+        var verdict = await PolicyNow(run, ct);
+        var now = time.GetUtcNow();
+        if (RunDecider.Decide(run, new RefreshPolicy(verdict, now)).Events.Count > 0)
+            await journal.Execute(Streams.Runs, id, s => RunDecider.Decide(s, new RefreshPolicy(verdict, now)), Person.Console, now, ct);
     }
 
     /// <summary>Ends what nobody answered in time.</summary>
@@ -179,8 +193,6 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
         var refreshed = RunDecider.Decide(s, new RefreshPolicy(verdict, now));
         if (!s.Exists || refreshed.Refusal is not null) return RunDecider.Decide(s, command);
         var after = refreshed.Events.Aggregate(s, Run.Apply);
-        // Nothing is missing any more: the command has nothing left to do.
-        if (after.Status == RunStatus.Queued && s.Status == RunStatus.AwaitingApproval) return refreshed;
         var decision = RunDecider.Decide(after, command);
         return decision.Refusal is null ? Decision.Accept([.. refreshed.Events, .. decision.Events]) : decision;
     }

@@ -9,13 +9,17 @@ internal sealed class RunLease(IRunStore store, string runId, int epoch, TimeSpa
     /// <summary>Counted from before the call that took or renewed it: never later than what the database believes.</summary>
     private long _since = time.GetTimestamp();
 
-    private bool Good => time.GetElapsedTime(Volatile.Read(ref _since)) < length;
+    /// <summary>The same moment on the wall: a suspended machine's monotonic clock stands still, the wall's does not.</summary>
+    private DateTimeOffset _sinceWall = time.GetUtcNow();
+
+    private bool Good => time.GetElapsedTime(Volatile.Read(ref _since)) < length && time.GetUtcNow() - _sinceWall < length;
 
     public async Task<bool> Take(string node, CancellationToken ct)
     {
-        var before = time.GetTimestamp();
+        var (before, wall) = (time.GetTimestamp(), time.GetUtcNow());
         if (!await store.TryTake(runId, node, epoch, length, ct)) return false;
         Volatile.Write(ref _since, before);
+        _sinceWall = wall;
         return true;
     }
 
@@ -69,9 +73,10 @@ internal sealed class RunLease(IRunStore store, string runId, int epoch, TimeSpa
 
     private async Task<bool> Renew(CancellationToken ct)
     {
-        var before = time.GetTimestamp();
+        var (before, wall) = (time.GetTimestamp(), time.GetUtcNow());
         if (!await store.Renew(runId, epoch, length, ct)) return false;
         Volatile.Write(ref _since, before);
+        _sinceWall = wall;
         return true;
     }
 }

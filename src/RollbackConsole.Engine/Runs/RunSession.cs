@@ -27,6 +27,9 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(20);
 
     private readonly CancellationTokenSource _abort = new();
+
+    /// <summary>The session is over, whatever the reason: what still runs is left to whoever comes next.</summary>
+    private readonly CancellationTokenSource _over = CancellationTokenSource.CreateLinkedTokenSource(stop);
     private Loaded<Run> _run = null!;
     private Incident _incident = null!;
     private IRunLog _lines = null!;
@@ -38,7 +41,7 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
         // Before the journal says that these steps are over: after it, nobody would look for their processes again.
         var left = loaded.State.Steps.Where(s => s.Status == StepStatus.Running)
             .Select(s => (Step: s, Ended: engine.Store.EndLeftovers(runId, s.Step.Id, s.Attempt))).Where(x => x.Ended > 0).ToList();
-        await Append(s => new LeaseRun(engine.Node, Now, s.Steps.Where(x => x.Status == StepStatus.Running && engine.Steps.CanProbe(s, x)).Select(x => x.Step.Id).ToHashSet(StringComparer.Ordinal)));
+        await Append(s => new LeaseRun(engine.Node, Now, s.Steps.Where(x => x.Status == StepStatus.Running).Select(x => (x.Step.Id, Can: engine.Steps.CanProbe(s, x))).Where(x => x.Can is not null).ToDictionary(x => x.Id, x => x.Can!.Value, StringComparer.Ordinal), engine.Store.Host));
         if (_run.State.Status == RunStatus.Finished) return;
         if (_run.State.Epoch != epoch) throw new LeaseLostException(runId);
         _incident = await engine.Store.Incident(_run.State.IncidentId, stop);
@@ -52,10 +55,11 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
         }
         finally
         {
-            _abort.Cancel();
+            _over.Cancel();
             await Task.WhenAll(_running.Values.Select(r => r.Task));
             await _lines.DisposeAsync();
             _abort.Dispose();
+            _over.Dispose();
         }
     }
 
@@ -83,7 +87,7 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
             {
                 _running.Remove(done.Step);
                 await Append(_ => done.Probe is { } probe
-                    ? new FinishProbe(epoch, done.Step, done.Attempt, probe.Finding, probe.Summary, Now)
+                    ? new FinishProbe(epoch, done.Step, done.Attempt, probe.Finding, probe.Summary, Now, GoOn: !drain.IsCancellationRequested)
                     : new FinishStep(epoch, done.Step, done.Attempt, done.Result!, Now, GoOn: !drain.IsCancellationRequested));
                 await StartSteps();
             }
@@ -148,12 +152,12 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
         {
             if (step.Probing)
             {
-                var found = await engine.Steps.Probe(_run.State, _incident, step, lines, stop);
+                var found = await engine.Steps.Probe(_run.State, _incident, step, lines, _over.Token);
                 await lines.Flush();
                 _done.Writer.TryWrite(new Ended(step.Step.Id, step.Attempt, null, found));
                 return;
             }
-            var result = await engine.Steps.Run(_run.State, _incident, step, lines, confirmation, _abort.Token, stop);
+            var result = await engine.Steps.Run(_run.State, _incident, step, lines, confirmation, _abort.Token, _over.Token);
             await lines.Flush();
             _done.Writer.TryWrite(new Ended(step.Step.Id, step.Attempt, result, null));
         }

@@ -31,6 +31,9 @@ public interface IRunStore
 
     IRunWatch Watch(string run);
 
+    /// <summary>The machine on which <see cref="EndLeftovers"/> can end something.</summary>
+    string Host { get; }
+
     /// <summary>Ends what an interrupted attempt left running on this machine.</summary>
     int EndLeftovers(string run, string step, int attempt);
 }
@@ -57,8 +60,8 @@ public interface IAttemptLog : IStepLog
 /// <summary>What does a step's work.</summary>
 public interface IStepRunner
 {
-    /// <summary>Can the target be asked whether an interrupted attempt took effect?</summary>
-    bool CanProbe(Run run, StepState step);
+    /// <summary>Can the target be asked whether an interrupted attempt took effect? Null when not; true when its "no" holds wherever the attempt's process may still be.</summary>
+    bool? CanProbe(Run run, StepState step);
 
     /// <param name="abort">A person ended the run.</param>
     /// <param name="stop">This node must let go of the run: no result is known then.</param>

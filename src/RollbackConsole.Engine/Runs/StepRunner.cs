@@ -11,9 +11,9 @@ using RollbackConsole.Steps.Secrets;
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>Runs one attempt of one step to a result: renders, starts, times out, and tells failed, error and canceled apart.</summary>
-public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets secrets, SecretMask mask, EngineFolders folders, TimeProvider time, ILogger<StepRunner> log) : IStepRunner
+public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets secrets, SecretMask mask, StepUser user, EngineFolders folders, TimeProvider time, ILogger<StepRunner> log) : IStepRunner
 {
-    public bool CanProbe(Run run, StepState step) => !run.DryRun && (step.Step.Probe is not null || kinds.Find(step.Step.Uses) is IStepProbe);
+    public bool? CanProbe(Run run, StepState step) => run.DryRun ? null : step.Step.Probe is not null ? false : kinds.Find(step.Step.Uses) is IStepProbe ? true : null;
 
     public async Task<(ProbeFinding Finding, string Summary)> Probe(Run run, Incident incident, StepState step, IStepLog lines, CancellationToken stop)
     {
@@ -23,7 +23,7 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
         try
         {
             found = step.Step.Probe is { } probe ? await ProbeByStep(run, incident, step with { Step = probe with { Id = step.Step.Id } }, lines, any.Token)
-                : await ((IStepProbe)kinds.Find(step.Step.Uses)!).Probe(Call(run, incident, step, lines, Never, kinds.Find(step.Step.Uses)!), any.Token);
+                : await ((IStepProbe)kinds.Find(step.Step.Uses)!).Probe(await Call(run, incident, step, lines, Never, kinds.Find(step.Step.Uses)!, any.Token), any.Token);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -41,7 +41,8 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
     private async Task<(ProbeFinding Finding, string Summary)> ProbeByStep(Run run, Incident incident, StepState probe, IStepLog lines, CancellationToken ct)
     {
         var result = await Attempt(run, incident, probe, lines, Never, ct);
-        return (result.Status switch { StepStatus.Succeeded => ProbeFinding.TookEffect, StepStatus.Failed => ProbeFinding.NoEffect, _ => ProbeFinding.CannotTell }, result.Summary);
+        // A probe that could not look (no connection, no such program, killed) is no "no": only exit code 1 says it, as grep and test do.
+        return (result switch { { Status: StepStatus.Succeeded } => ProbeFinding.TookEffect, { Status: StepStatus.Failed, ExitCode: 1 } => ProbeFinding.NoEffect, _ => ProbeFinding.CannotTell }, result.Summary);
     }
 
     public async Task<StepResult> Run(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken abort, CancellationToken stop)
@@ -90,7 +91,7 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
     private async Task<StepResult> Attempt(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken ct)
     {
         var kind = kinds.Find(step.Step.Uses) ?? throw new StepInputException($"This console has no step kind '{step.Step.Uses}'.");
-        var call = Call(run, incident, step, lines, confirmation, kind);
+        var call = await Call(run, incident, step, lines, confirmation, kind, ct);
         if (step.Step.If is { } condition && !run.DryRun)
         {
             var said = templates.RenderText(condition, Context(run, incident, call.RunDirectory)).Trim();
@@ -106,10 +107,14 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
         return StepResult.Succeeded("Dry run: nothing was done.");
     }
 
-    private StepCall Call(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, IStepKind kind)
+    private async Task<StepCall> Call(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, IStepKind kind, CancellationToken ct)
     {
         var directory = folders.RunPath(run.Id);
-        Directory.CreateDirectory(directory);
+        if (!Directory.Exists(directory))
+        {
+            Directory.CreateDirectory(directory);
+            await user.OwnRun(directory, ct);
+        }
         var rendered = templates.Render(step.Step.With, kind.Schema, Context(run, incident, directory));
         return new StepCall(run.Id, step.Step, step.Attempt, new Inputs(rendered, run.DryRun ? null : secrets), directory, lines, run.Parameters,
             step.FirstStartedAt ?? time.GetUtcNow(), confirmation);

@@ -30,7 +30,7 @@ public sealed class ScriptRun(ProcessRunner processes, Targets targets) : IStepK
     public async Task<StepResult> Run(StepCall call, CancellationToken ct)
     {
         var file = Path.Combine(call.RunDirectory, $"{call.Step.Id}-{call.Attempt}.script");
-        await File.WriteAllTextAsync(file, call.With.Text("body"), ct);
+        await RunFile.Write(file, call.With.Text("body"), ct);
         var code = await processes.Run(call, new ProcessSpec([Interpreter(call), file], Directory(call), Environment(call)), ct);
         return await StepOutputs.Result(call, code);
     }

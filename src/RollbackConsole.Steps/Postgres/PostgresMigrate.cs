@@ -30,7 +30,10 @@ public sealed partial class PostgresMigrate(PostgresTools tools, TimeProvider ti
         var database = tools.Targets.Database(call.With.Text("database"));
         var script = Path.Combine(call.RunDirectory, $"{call.Step.Id}-{call.Attempt}.sql");
         // psql reads its own commands from the file; the path is the console's, without quotes in it.
-        await File.WriteAllTextAsync(script, $"\\o '{TransactionFile(call)}'\nselect pg_current_xact_id();\n\\o\n" + await Statements(call, ct), ct);
+        var statements = await Statements(call, ct);
+        // Statements that end transactions themselves, or must come first in one, are left alone; nobody can be asked about them afterwards.
+        var note = OwnTransactions().IsMatch(statements) ? "" : $"\\o '{TransactionFile(call)}'\nselect pg_current_xact_id();\n\\o\n";
+        await RunFile.Write(script, note + statements, ct);
         string[] variables = [.. call.With.Map("variables").SelectMany(v => (string[])["--set", $"{v.Key}={v.Value}"])];
         var code = await tools.Run(call, database,
             ["psql", "--no-password", "--no-psqlrc", "--echo-queries", "--set", "ON_ERROR_STOP=1", .. variables, "--single-transaction", "--file", script], ct);
@@ -41,7 +44,7 @@ public sealed partial class PostgresMigrate(PostgresTools tools, TimeProvider ti
     {
         var file = TransactionFile(call);
         // Another node's folder, or psql never came that far: nothing here says which.
-        if (!File.Exists(file) || Number().Match(await File.ReadAllTextAsync(file, ct)) is not { Success: true } number)
+        if (!File.Exists(file) || Number().Match(await RunFile.Read(file, ct)) is not { Success: true } number)
             return (ProbeFinding.CannotTell, "no transaction number was written down on this node.");
         var database = tools.Targets.Database(call.With.Text("database"));
         await using var source = Npgsql.NpgsqlDataSource.Create(database.ConnectionString);
@@ -64,6 +67,9 @@ public sealed partial class PostgresMigrate(PostgresTools tools, TimeProvider ti
     }
 
     private static string TransactionFile(StepCall call) => Path.Combine(call.RunDirectory, $"{call.Step.Id}-{call.Attempt}.transaction");
+
+    [GeneratedRegex(@"\b(commit|rollback|abort|prepare\s+transaction|set\s+transaction)\b|\\(c|connect|i|ir|include)\b", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex OwnTransactions();
 
     /// <summary>The number stands alone on its line.</summary>
     [GeneratedRegex(@"(?<=^\s*)\d+(?=\s*$)", RegexOptions.Multiline, 1000)]

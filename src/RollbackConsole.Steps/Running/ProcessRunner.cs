@@ -30,7 +30,6 @@ public sealed class ProcessRunner(SecretMask mask, StepUser user, TimeProvider t
     public async Task<int> Run(StepCall call, ProcessSpec spec, CancellationToken ct)
     {
         var mark = $"{Attempt(call.RunId, call.Step.Id, call.Attempt)}{Guid.NewGuid():N}";
-        await user.Own(call.RunDirectory, ct);
         using var process = Start(spec, call, mark);
         var pump = new LinePump(call.Log, mask);
         // Not tied to ct: what a process wrote before it was ended is still read.

@@ -29,14 +29,12 @@ public static class StepOutputs
     private static async Task<Dictionary<string, string>> Read(StepCall call, int exitCode)
     {
         var outputs = new Dictionary<string, string>(StringComparer.Ordinal) { ["exitCode"] = $"{exitCode}" };
-        var file = new FileInfo(File(call));
-        if (!file.Exists) return outputs;
-        if (file.Length > Largest) throw new StepInputException($"The outputs have {file.Length} bytes; {Largest} are the most.");
-        foreach (var line in await System.IO.File.ReadAllLinesAsync(file.FullName))
+        if (!System.IO.File.Exists(File(call))) return outputs;
+        foreach (var line in (await RunFile.Read(File(call), CancellationToken.None, Largest)).Split('\n').Select(l => l.TrimEnd('\r')))
         {
             if (line.Length == 0) continue;
             var equals = line.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0) throw new StepInputException($"An output is written name=value; this is '{line}'.");
+            if (equals <= 0) throw new StepInputException("An output is written name=value; one line is not.");
             outputs[line[..equals]] = line[(equals + 1)..];
         }
         return outputs;

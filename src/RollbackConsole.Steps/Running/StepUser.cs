@@ -17,7 +17,7 @@ public sealed class StepUser(IConfiguration settings)
 
     /// <summary>Gives the run's folder to that user.</summary>
     /// <exception cref="StepInputException">The folder cannot be given away; nothing was started.</exception>
-    public async Task Own(string directory, CancellationToken ct)
+    public async Task OwnRun(string directory, CancellationToken ct)
     {
         if (_name is null) return;
         using var chown = Process.Start(new ProcessStartInfo("chown", [$"{_name}:", directory]) { UseShellExecute = false, RedirectStandardError = true }) ?? throw new StepInputException("chown could not be started.");

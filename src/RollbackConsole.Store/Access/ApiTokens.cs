@@ -47,6 +47,10 @@ public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
         return new Actor(t.Id, t.Name, t.Roles, t.Groups) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
     }
 
+    /// <summary>Is a token that was shown earlier still good?</summary>
+    public async Task<bool> IsGood(string id, CancellationToken ct) =>
+        (await source.Command("select 1 from api_tokens where id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)", id, time.GetUtcNow()).List(_ => true, ct)).Count > 0;
+
     /// <summary>Every token that is not revoked, the newest first.</summary>
     public Task<List<TokenRow>> All(CancellationToken ct = default) => source.Command($"select {Columns} from api_tokens where revoked_at is null order by created_at desc limit 500").List(Read, ct);
 

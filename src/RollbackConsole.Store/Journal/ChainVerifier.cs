@@ -42,6 +42,7 @@ public sealed class ChainVerifier(IReadOnlyList<Checkpoint>? checkpoints = null)
         if (Report.Holds && _next < (checkpoints?.Count ?? 0))
             Break(_position + 1, $"The journal ends at position {_position}, but the checkpoint of {checkpoints![^1].At:yyyy-MM-dd HH:mm} UTC was taken at {checkpoints[^1].Position}: the end was cut off.");
         else if (Report.Holds && _next > 0) Report = Report with { Summary = $"{Report.Summary} {_next} signed {(_next == 1 ? "checkpoint agrees" : "checkpoints agree")}, the last at position {checkpoints![_next - 1].Position}." };
+        else if (Report.Holds) Report = Report with { Summary = $"{Report.Summary} No signed checkpoint was at hand to compare it with." };
         return Report;
     }
 

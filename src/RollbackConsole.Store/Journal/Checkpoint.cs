@@ -22,7 +22,7 @@ public sealed record Checkpoint(long Position, string Hash, DateTimeOffset At, s
     public bool IsSignedBy(ECDsa key)
     {
         Span<byte> signature = stackalloc byte[256];
-        return Convert.TryFromBase64String(Signature, signature, out var length) && key.VerifyData(Signed, signature[..length], HashAlgorithmName.SHA256);
+        return Signature is not null && Hash is not null && Convert.TryFromBase64String(Signature, signature, out var length) && key.VerifyData(Signed, signature[..length], HashAlgorithmName.SHA256);
     }
 
     public string ToLine() => JsonSerializer.Serialize(this, DomainJson.Options);
@@ -77,6 +77,9 @@ public static class CheckpointKey
 {
     public const string PublicFile = "audit-key.pub.pem";
     private const string PrivateFile = "audit-key.pem";
+
+    /// <summary>The public half, to verify with; null while no checkpoint was ever signed here.</summary>
+    public static ECDsa? FindPublic(string folder) => File.Exists(Path.Combine(folder, PublicFile)) ? ReadPublic(Path.Combine(folder, PublicFile)) : null;
 
     /// <summary>The folder's key; made when there is none yet.</summary>
     public static ECDsa OpenOrCreate(string folder)

@@ -28,7 +28,7 @@ public sealed class RunRows(NpgsqlDataSource source)
         """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
         s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
         s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status != RunStatus.Finished ? s.ExpiresAt : null, s.Claim?.By.Name, s.Claim?.At,
-        s.Status == RunStatus.AwaitingApproval ? string.Join(", ", s.Requirements.Where(r => !r.AtEnd && s.Approvals.Count(a => a.Group == r.Group) < r.Count).Select(r => r.Who)) : null, s.NotBefore);
+        s.Status == RunStatus.AwaitingApproval ? string.Join(", ", s.Requirements.Where(r => !r.AtEnd && RunDecider.Counting(s, r).Count() < r.Count).Select(r => r.Who)) : null, s.NotBefore);
 
     public Task<List<RunRow>> OfIncident(string incident, CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs where incident_id = $1 order by requested_at desc limit 500", incident).List(Read, ct);
@@ -45,7 +45,7 @@ public sealed class RunRows(NpgsqlDataSource source)
     /// <summary>Approved, unfinished runs that no living node holds, by the database's clock.</summary>
     public Task<List<string>> Unheld(CancellationToken ct = default) => source.Command("""
         select r.id from runs r left join run_leases l on l.run_id = r.id
-        where r.status not in ('awaitingApproval', 'finished') and (r.not_before is null or r.not_before <= now()) and (l.run_id is null or l.expires_at < now()) order by r.requested_at limit 100
+        where r.status not in ('awaitingApproval', 'finished') and not (r.status = 'paused' and r.started_at is null) and (r.not_before is null or r.not_before <= now()) and (l.run_id is null or l.expires_at < now()) order by r.requested_at limit 100
         """).List(r => r.GetString(0), ct);
 
     /// <summary>Requests that nobody answered, and approvals that nothing came of, in their time.</summary>

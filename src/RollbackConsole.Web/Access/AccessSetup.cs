@@ -48,7 +48,7 @@ public static class AccessSetup
         {
             o.Cookie.HttpOnly = true;
             o.Cookie.SameSite = SameSiteMode.Lax;
-            o.ExpireTimeSpan = TimeSpan.FromHours(12);
+            o.ExpireTimeSpan = Sessions.Lasts;
             o.SlidingExpiration = true;
             o.LoginPath = "/sign-in";
             o.AccessDeniedPath = "/denied";
@@ -70,6 +70,7 @@ public static class AccessSetup
         services.AddCascadingAuthenticationState();
         services.AddScoped<AuthenticationStateProvider, StampedAuthenticationState>();
         services.AddScoped<Accounts>();
+        services.AddSingleton<Doorkeeper>();
         services.AddDataProtection().SetApplicationName("rollback-console");
         services.AddOptions<KeyManagementOptions>().Configure<KeyRing>((o, ring) => o.XmlRepository = ring);
         return services;

@@ -111,10 +111,24 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessi
         {
             (account.Roles, account.Groups) = ([.. roles], [.. groups]);
             Succeed(await users.UpdateAsync(account));
+            Succeed(await users.UpdateSecurityStampAsync(account));
             await Changed(SystemActor.Library, account, $"has the roles {string.Join(", ", roles)}, as its groups at the provider say");
         }
         return account;
     }
+
+    /// <summary>The provider gives an account no role any more: it loses all that it had, at once.</summary>
+    public async Task Dismiss(Account account)
+    {
+        (account.Roles, account.Groups) = ([], []);
+        Succeed(await users.UpdateAsync(account));
+        Succeed(await users.UpdateSecurityStampAsync(account));
+        await EndSessions(SystemActor.Library, account.Id, null);
+        await Changed(SystemActor.Library, account, "has no role any more, as its groups at the provider say");
+    }
+
+    /// <summary>Does a provider vouch for this account, so that only the provider lets it in?</summary>
+    public async Task<bool> IsFromOutside(Account account) => account.PasswordHash is null && (await users.GetLoginsAsync(account)).Count > 0;
 
     public Task Changed(Actor by, Account account, string what) => Append(new AccountChanged(account.Id, account.UserName!, what, by.Person, time.GetUtcNow()), by);
 

@@ -106,9 +106,12 @@ public static class OAuthSignIn
         }
         if (refusal is not null)
         {
+            // Whoever the provider has sent away is not kept in by an older sign-in.
+            if (account is not null && roles.Count == 0) await accounts.Dismiss(account);
             await journal.Record(Streams.Access, "sessions", new SignInFailed(name.Length > 100 ? name[..100] : name, SessionCookies.Address(context), $"single sign-on: {refusal}", time.GetUtcNow()), Person.Console, time.GetUtcNow());
             return Results.LocalRedirect("/sign-in?error=outside");
         }
+        context.Items[SessionCookies.Method] = "single sign-on";
         var result = await signIn.ExternalLoginSignInAsync(Scheme, info.ProviderKey, isPersistent: false, bypassTwoFactor: true);
         return Results.LocalRedirect(result.Succeeded ? SignInEndpoints.IsLocal(back) ? back! : "/" : "/sign-in?error=locked");
     }

@@ -27,6 +27,7 @@ public static class SecondFactorEndpoints
     private static async Task<IResult> Second(HttpContext context, [FromForm] string? code, [FromForm] string? recovery, [FromForm] string? back, SignInManager<Account> signIn, EventJournal journal, TimeProvider time)
     {
         if (await signIn.GetTwoFactorAuthenticationUserAsync() is not { } account) return Results.LocalRedirect("/sign-in?error=again");
+        context.Items[SessionCookies.Method] = string.IsNullOrWhiteSpace(recovery) ? "second factor" : "recovery code";
         var result = string.IsNullOrWhiteSpace(recovery)
             ? await signIn.TwoFactorAuthenticatorSignInAsync((code ?? "").Replace(" ", "", StringComparison.Ordinal), isPersistent: false, rememberClient: false)
             : await signIn.TwoFactorRecoveryCodeSignInAsync(recovery.Trim());
@@ -38,6 +39,8 @@ public static class SecondFactorEndpoints
 
     private static async Task<IResult> SignIn(HttpContext context, CredentialBody body, SignInManager<Account> signIn, EventJournal journal, TimeProvider time)
     {
+        if (body.Credential.ValueKind != JsonValueKind.Object) return Results.Problem("The credential is missing.", statusCode: 400);
+        context.Items[SessionCookies.Method] = "passkey";
         Microsoft.AspNetCore.Identity.SignInResult result;
         try
         {
@@ -63,7 +66,18 @@ public static class SecondFactorEndpoints
     private static async Task<IResult> Add(HttpContext context, CredentialBody body, SignInManager<Account> signIn, UserManager<Account> users, Accounts accounts)
     {
         if (await users.GetUserAsync(context.User) is not { } account) return Results.Problem("Only people have passkeys.", statusCode: 403);
-        var attestation = await signIn.PerformPasskeyAttestationAsync(body.Credential.GetRawText());
+        // A passkey would let somebody in whom the provider has sent away.
+        if (await accounts.IsFromOutside(account)) return Results.Problem("Your single sign-on lets you in; a passkey of this console's own would go past it.", statusCode: 403);
+        if (body.Credential.ValueKind != JsonValueKind.Object) return Results.Problem("The credential is missing.", statusCode: 400);
+        PasskeyAttestationResult attestation;
+        try
+        {
+            attestation = await signIn.PerformPasskeyAttestationAsync(body.Credential.GetRawText());
+        }
+        catch (InvalidOperationException)
+        {
+            return Results.Problem("That took too long; start again.", statusCode: 409);
+        }
         if (!attestation.Succeeded) return Results.Problem("The passkey could not be made: " + attestation.Failure.Message, statusCode: 400);
         var name = string.IsNullOrWhiteSpace(body.Name) ? "Passkey" : body.Name.Trim();
         attestation.Passkey.Name = name.Length > 100 ? name[..100] : name;

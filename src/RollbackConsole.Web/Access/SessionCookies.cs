@@ -14,6 +14,9 @@ public static class SessionCookies
     public const string SessionClaim = "session";
     public const string FromClaim = "from";
 
+    /// <summary>Where a sign-in says how it came about.</summary>
+    public const string Method = "sign-in method";
+
     /// <summary>Characters of a browser's name that are kept.</summary>
     private const int LongestAgent = 200;
 
@@ -26,7 +29,7 @@ public static class SessionCookies
         var user = context.Principal.FindFirstValue(ClaimTypes.NameIdentifier)!;
         var agent = context.HttpContext.Request.Headers.UserAgent.ToString();
         var session = new Session("session-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), user, now, now, Address(context.HttpContext),
-            agent.Length > LongestAgent ? agent[..LongestAgent] : agent, context.Principal.FindFirstValue(ClaimTypes.AuthenticationMethod) ?? "password", null);
+            agent.Length > LongestAgent ? agent[..LongestAgent] : agent, context.HttpContext.Items[Method] as string ?? "password", null);
         await services.GetRequiredService<Sessions>().Begin(session, context.HttpContext.RequestAborted);
         identity.AddClaim(new Claim(SessionClaim, session.Id));
         await services.GetRequiredService<EventJournal>().Record(Streams.Access, "sessions", new Domain.Access.SignedIn(user, context.Principal.Identity.Name ?? "", session.Address, now) { Method = session.Method },

@@ -42,5 +42,5 @@ public static class SignInEndpoints
         return Results.LocalRedirect(IsLocal(back) ? back! : "/sign-in");
     }
 
-    internal static bool IsLocal(string? url) => url is { Length: > 0 } && url[0] == '/' && (url.Length == 1 || (url[1] != '/' && url[1] != '\\')) && !url.Contains('\n') && !url.Contains('\r');
+    internal static bool IsLocal(string? url) => url is { Length: > 0 } && url[0] == '/' && (url.Length == 1 || (url[1] != '/' && url[1] != '\\')) && !url.Any(char.IsControl);
 }

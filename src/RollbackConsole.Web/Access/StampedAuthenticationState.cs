@@ -1,26 +1,19 @@
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Components.Server;
-using Microsoft.AspNetCore.Identity;
 using RollbackConsole.Domain.Access;
-using RollbackConsole.Store.Access;
 
 namespace RollbackConsole.Web.Access;
 
-/// <summary>An open page outlives its sign-in's cookie check: it asks again every minute whether the account still stands.</summary>
-public sealed class StampedAuthenticationState(ILoggerFactory logger, IServiceScopeFactory scopes) : RevalidatingServerAuthenticationStateProvider(logger)
+/// <summary>An open page outlives its sign-in's cookie check: it asks again all the time whether the account still stands.</summary>
+public sealed class StampedAuthenticationState(ILoggerFactory logger, Doorkeeper door) : RevalidatingServerAuthenticationStateProvider(logger)
 {
-    protected override TimeSpan RevalidationInterval => TimeSpan.FromMinutes(1);
+    protected override TimeSpan RevalidationInterval => Doorkeeper.AskEvery;
 
     protected override async Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var users = scope.ServiceProvider.GetRequiredService<UserManager<Account>>();
         try
         {
-            var account = await users.GetUserAsync(authenticationState.User);
-            var session = authenticationState.User.FindFirst(SessionCookies.SessionClaim)?.Value;
-            return account is not null && session is not null
-                && await scope.ServiceProvider.GetRequiredService<Sessions>().IsGood(session, scope.ServiceProvider.GetRequiredService<TimeProvider>().GetUtcNow(), cancellationToken) && await users.GetSecurityStampAsync(account) == authenticationState.User.FindFirst(users.Options.ClaimsIdentity.SecurityStampClaimType)?.Value;
+            return await door.MayStay(authenticationState.User, cancellationToken);
         }
         catch (Exception e) when (e is Npgsql.NpgsqlException or InvalidOperationException { InnerException: Npgsql.NpgsqlException })
         {

@@ -39,11 +39,11 @@ public static class AuditEndpoints
         }).ExcludeFromDescription();
     }
 
-    private static async Task<Page<object>> Search(EventJournal journal, CancellationToken ct, string? q = null, string? kind = null, DateTimeOffset? from = null, DateTimeOffset? to = null, long? before = null, int? limit = null)
+    private static async Task<Page<object>> Search(EventJournal journal, CancellationToken ct, string? q = null, string? kind = null, DateTimeOffset? from = null, DateTimeOffset? to = null, long? after = null, int? limit = null)
     {
         if (q?.Length > 200) throw new RefusedException(RefusalKind.Invalid, "A search has at most 200 characters.", "q");
         var take = Paging.Limit(limit);
-        var entries = await journal.Search(new JournalSearch(before, q, kind, from, to, take), ct);
+        var entries = await journal.Search(new JournalSearch(after, q, kind, from, to, take), ct);
         return new([.. entries.Select(Answer)], entries.Count == take ? $"{entries[^1].Position}" : null);
     }
 

@@ -18,7 +18,7 @@ namespace RollbackConsole.Web.Journal;
 /// so that nothing which comes between the two is missed.</summary>
 public sealed class LiveHub(
     IncidentDesk incidents, RunControl runs, Timeline timeline, LogLines log, MetricPoints points, ChangeFeed feed,
-    Presence presence, TimeProvider time, IHubContext<LiveHub> hub, ILogger<LiveHub> logger) : Hub
+    Presence presence, Doorkeeper door, TimeProvider time, IHubContext<LiveHub> hub, ILogger<LiveHub> logger) : Hub
 {
     /// <summary>Rows or lines in one message: a long catch-up goes in bites that a browser can draw.</summary>
     private const int MostInMessage = 1000;
@@ -33,6 +33,40 @@ public sealed class LiveHub(
     private static readonly TimeSpan ChartMost = TimeSpan.FromHours(1);
 
     private static readonly ConcurrentDictionary<string, ConcurrentDictionary<string, Feeding>> Following = new(StringComparer.Ordinal);
+
+    public override async Task OnConnectedAsync()
+    {
+        await base.OnConnectedAsync();
+        // The hub object goes with the call; the connection's context stays.
+        _ = Guard(Context);
+    }
+
+    /// <summary>Ends the connection when its session or token is no longer good.</summary>
+    private async Task Guard(HubCallerContext connection)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Doorkeeper.AskEvery, time, connection.ConnectionAborted);
+                try
+                {
+                    if (await door.MayStay(connection.User!, connection.ConnectionAborted)) continue;
+                }
+                catch (Exception e) when (e is NpgsqlException or InvalidOperationException { InnerException: NpgsqlException })
+                {
+                    // While the database is away nobody is cut off in the middle of an incident.
+                    continue;
+                }
+                connection.Abort();
+                return;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It went by itself.
+        }
+    }
 
     public async Task JoinIncident(string incidentId, long afterPosition)
     {

@@ -65,6 +65,8 @@ internal sealed class Life
         foreach (var step in _store.State.Steps)
         {
             _watch.Hold(step.Status != StepStatus.Succeeded || step.Step.Uses != "command/run" || _targets.Effects.GetValueOrDefault(step.Step.Id) > 0 || _store.Events.OfType<StepOutcomeSettled>().Any(o => o.Step == step.Step.Id), $"'{step.Step.Id}' counts as done, but never happened");
+            // Only a person's word lets a once step happen again; what they found out by looking may have changed a moment later.
+            _watch.Hold(step.Step.Effect == Effect.Idempotent || _targets.Effects.GetValueOrDefault(step.Step.Id) <= 1 + _store.Events.OfType<StepRetryOrdered>().Count(o => o.Step == step.Step.Id), $"2: the once step '{step.Step.Id}' happened {_targets.Effects.GetValueOrDefault(step.Step.Id)} times");
             // What was not journaled as a start never happened.
             _watch.Hold(_targets.Effects.GetValueOrDefault(step.Step.Id) <= step.Attempt, $"'{step.Step.Id}' happened more often than it was started");
         }

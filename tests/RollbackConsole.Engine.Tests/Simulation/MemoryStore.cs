@@ -115,6 +115,8 @@ internal sealed class MemoryStore(VirtualWorld world, InvariantWatch watch)
             return watching;
         }
 
+        public string Host => node;
+
         public int EndLeftovers(string run, string step, int attempt) => store.Targets.EndProcesses(node, step, attempt);
     }
 

@@ -47,7 +47,7 @@ internal sealed class Targets(VirtualWorld world)
 
     private sealed class Runner(Targets targets, string node, VirtualWorld.Place place) : IStepRunner
     {
-        public bool CanProbe(Run run, StepState step) => step.Step.Probe is not null;
+        public bool? CanProbe(Run run, StepState step) => step.Step.Probe is null ? null : false;
 
         public async Task<StepResult> Run(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken abort, CancellationToken stop)
         {
@@ -89,8 +89,8 @@ internal sealed class Targets(VirtualWorld world)
         {
             await Task.Delay(targets.World.Between(1, 500), place.Clock, stop);
             var process = targets._processes.LastOrDefault(p => p.Step == step.Step.Id && p.Attempt == step.Attempt);
-            // A probe tells the truth, or that it cannot tell.
-            return process is { Ended: false } || targets.World.Draw.Next(5) == 0 ? (ProbeFinding.CannotTell, "it still runs")
+            // A probe tells what is there now: a process that is still at work elsewhere may have its effect a moment later.
+            return targets.World.Draw.Next(5) == 0 ? (ProbeFinding.CannotTell, "no answer")
                 : process is { Effective: true } ? (ProbeFinding.TookEffect, "it is there") : (ProbeFinding.NoEffect, "it is not there");
         }
     }

@@ -1,0 +1,144 @@
+using System.Buffers.Binary;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.Playwright;
+
+namespace RollbackConsole.EndToEnd;
+
+/// <summary>Signing in with a second factor and with a passkey, and the emergency by hand, in a real browser.</summary>
+public sealed class TrustPageTests(RunningConsole console)
+{
+    private const string Password = "a long enough password";
+
+    [Fact]
+    public async Task A_second_factor_is_set_up_asked_for_and_a_recovery_code_works_once()
+    {
+        await console.Cli("user", "create", "--name", "careful", "--password", Password, "--role", "viewer");
+        var page = await console.SignIn("careful", Password);
+        await page.GotoAsync(console.Address + "/account");
+        await page.ClickAsync("[data-testid=second-begin]");
+        var key = (await page.InnerTextAsync("[data-testid=second-key]")).Trim();
+        await page.FillAsync("[data-testid=second-code]", Code(key));
+        await page.ClickAsync("[data-testid=second-on]");
+        var recovery = (await page.InnerTextAsync("[data-testid=recovery-codes]")).Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        Assert.Equal(10, recovery.Length);
+
+        var second = await Second("careful");
+        await second.FillAsync("input[name=code]", "000000");
+        await second.ClickAsync("button[type=submit]");
+        await second.WaitForSelectorAsync("text=That code is wrong");
+        await second.FillAsync("input[name=code]", Code(key));
+        await second.ClickAsync("button[type=submit]");
+        await second.WaitForSelectorAsync("h1:has-text('Board')");
+        foreach (var (code, then) in new[] { (recovery[0], "h1:has-text('Board')"), (recovery[0], "text=That code is wrong") })
+        {
+            var again = await Second("careful");
+            await again.FillAsync("input[name=recovery]", code);
+            await again.ClickAsync("button[type=submit]");
+            await again.WaitForSelectorAsync(then);
+        }
+        // The sessions are seen, and another one is ended from here.
+        await page.ReloadAsync();
+        await page.WaitForSelectorAsync("[data-testid=end-session]");
+        // The one here, the one with a code, the one with a recovery code.
+        Assert.Equal(3, await page.Locator("[data-testid=session]").CountAsync());
+        await page.ClickAsync("text=End all others");
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('[data-testid=session]').length === 1");
+        await second.GotoAsync(console.Address + "/approvals");
+        await second.WaitForSelectorAsync("input[name=password]");
+    }
+
+    [Fact]
+    public async Task A_passkey_signs_in_without_a_password()
+    {
+        await console.Cli("user", "create", "--name", "keyed", "--password", Password, "--role", "viewer");
+        var page = await console.SignIn("keyed", Password);
+        // Passkeys belong to a name, not to an address.
+        var home = console.Address.Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
+        var device = await page.Context.NewCDPSessionAsync(page);
+        await device.SendAsync("WebAuthn.enable");
+        await device.SendAsync("WebAuthn.addVirtualAuthenticator", new() { ["options"] = new Dictionary<string, object> { ["protocol"] = "ctap2", ["transport"] = "internal", ["hasResidentKey"] = true, ["hasUserVerification"] = true, ["isUserVerified"] = true } });
+        await page.GotoAsync(home + "/sign-in");
+        await page.FillAsync("input[name=name]", "keyed");
+        await page.FillAsync("input[name=password]", Password);
+        await page.ClickAsync("button[type=submit]");
+        await page.WaitForSelectorAsync("h1:has-text('Board')");
+        await page.GotoAsync(home + "/account");
+        await page.FillAsync("[data-testid=passkey-name]", "My laptop");
+        await page.ClickAsync("[data-testid=passkey-add]");
+        await page.WaitForSelectorAsync("[data-testid=passkey]:has-text('My laptop')");
+        await page.Context.ClearCookiesAsync();
+        await page.GotoAsync(home + "/sign-in");
+        await page.ClickAsync("[data-action=passkey]");
+        await page.WaitForSelectorAsync("h1:has-text('Board')");
+        await page.GotoAsync(home + "/account");
+        await page.WaitForSelectorAsync("header:has-text('keyed')");
+        Assert.Empty(console.PageErrors);
+    }
+
+    [Fact]
+    public async Task The_circuit_breaker_is_one_confirmed_action_and_its_review_is_somebody_elses()
+    {
+        var commander = await console.SignIn("commander");
+        using var api = await console.Api("admin", "commander");
+        var incident = (await (await api.PostAsJsonAsync("incidents", new { title = "Breaker", service = "shop-api", environment = "production", severity = "critical" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        await commander.GotoAsync($"{console.Address}/incidents/{incident}");
+        await commander.ClickAsync("[data-testid=circuit-breaker]");
+        await commander.FillAsync("[data-testid=reason]", "Orders are lost every second");
+        await commander.FillAsync("[data-testid=typed]", "shop");
+        Assert.True(await commander.IsDisabledAsync("[data-testid=confirm]"));
+        await commander.FillAsync("[data-testid=typed]", "shop-api");
+        await commander.DblClickAsync("[data-testid=confirm]");
+        await commander.WaitForSelectorAsync("[data-testid=glass]");
+        await commander.WaitForSelectorAsync("[data-testid=run-state]:has-text('succeeded')", new() { Timeout = 60_000 });
+        var runs = await api.GetFromJsonAsync<JsonElement>($"incidents/{incident}/timeline?limit=500");
+        Assert.Single(runs.GetProperty("items").EnumerateArray(), r => r.GetProperty("kind").GetString() == "run.glass.broken");
+
+        var approver = await console.SignIn("approver");
+        await approver.GotoAsync(console.Address + "/approvals");
+        await approver.ClickAsync("[data-testid=review-due]:has-text('Breaker')");
+        await approver.ClickAsync("[data-testid=review-it]");
+        await approver.FillAsync("[data-testid=reason]", "It was right: nobody else was awake");
+        await approver.ClickAsync("[data-testid=confirm]");
+        await approver.WaitForSelectorAsync("[data-testid=review]:has-text('Reviewed')");
+        await api.PostAsJsonAsync($"incidents/{incident}/resolve", new { summary = "over" });
+        (await api.PostAsync($"incidents/{incident}/close", null)).EnsureSuccessStatusCode();
+    }
+
+    /// <summary>A fresh browser that has given its password.</summary>
+    private async Task<IPage> Second(string name)
+    {
+        var page = await console.Open();
+        await page.GotoAsync(console.Address + "/sign-in");
+        await page.FillAsync("input[name=name]", name);
+        await page.FillAsync("input[name=password]", Password);
+        await page.ClickAsync("button[type=submit]");
+        await page.WaitForSelectorAsync("h1:has-text('Second factor')");
+        return page;
+    }
+
+    /// <summary>RFC 6238, as an authenticator app computes it.</summary>
+    private static string Code(string key)
+    {
+        var secret = new List<byte>();
+        var bits = 0;
+        var value = 0;
+        foreach (var c in key.ToUpperInvariant().Where(char.IsLetterOrDigit))
+        {
+            value = ((value << 5) | "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".IndexOf(c, StringComparison.Ordinal)) & 0xFFFF;
+            bits += 5;
+            if (bits < 8) continue;
+            bits -= 8;
+            secret.Add((byte)(value >> bits));
+        }
+        var counter = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(counter, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() / 30);
+        // The algorithm of every authenticator app.
+#pragma warning disable CA5350
+        var hash = HMACSHA1.HashData(secret.ToArray(), counter);
+#pragma warning restore CA5350
+        var offset = hash[^1] & 0xF;
+        return $"{(BinaryPrimitives.ReadInt32BigEndian(hash.AsSpan(offset)) & 0x7FFFFFFF) % 1_000_000:000000}";
+    }
+}
