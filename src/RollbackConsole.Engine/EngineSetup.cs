@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Quartz;
+using RollbackConsole.Engine.Access;
 using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Catalog;
 using RollbackConsole.Engine.Communication;
@@ -21,7 +22,7 @@ public static class EngineSetup
     /// <summary>What people and programs can do: plans, incidents, runs, signals, drills. Needs no scheduler.</summary>
     public static IServiceCollection AddEngine(this IServiceCollection services)
     {
-        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>().AddSingleton<PolicyDesk>().AddSingleton<CheckpointWriter>()
+        services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>().AddSingleton<PolicyDesk>().AddSingleton<TenantWall>().AddSingleton<CheckpointWriter>()
             .AddSingleton<FiringNow>().AddSingleton<BoardDetails>().AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
         services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunControl>()
             .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<IStepRunner, StepRunner>().AddSingleton<IRunStore, PostgresRunStore>().AddSingleton<RunExecutor>();

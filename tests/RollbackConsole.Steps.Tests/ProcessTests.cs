@@ -39,6 +39,53 @@ public sealed class ProcessTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task As_another_user_a_step_reaches_only_what_that_user_may()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && File.ReadLines("/etc/passwd").Any(l => l.StartsWith("nobody:", StringComparison.Ordinal)), "Only root can become another user.");
+        var steps = Steps(("Steps:RunAs", "nobody"));
+        var mine = Path.Combine(cluster.Folder(), "mine");
+        await File.WriteAllTextAsync(mine, "private");
+        File.SetUnixFileMode(mine, UnixFileMode.UserRead);
+        var result = await steps.Run("command/run", $$"""{"argv":["sh","-c","id -un; echo home=$HOME; cat {{mine}}"]}""");
+        Assert.Equal(StepStatus.Failed, result.Status);
+        Assert.Equal(["nobody", "home="], steps.Stream("out"));
+        Assert.Contains(steps.Stream("err"), l => l.Contains("Permission denied", StringComparison.Ordinal));
+        Assert.Contains("no user 'no-such-user'", (await Assert.ThrowsAsync<StepInputException>(() => Steps(("Steps:RunAs", "no-such-user")).Run("command/run", """{"argv":["id"]}"""))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Outputs_that_are_a_link_to_somewhere_else_are_not_read()
+    {
+        var secret = Path.Combine(cluster.Folder(), "secret");
+        await File.WriteAllTextAsync(secret, "password=hunter2\n");
+        var steps = Steps();
+        var result = await steps.Run("script/run", $$"""{"body":"ln -sf {{secret}} \"$ROLLBACK_CONSOLE_OUTPUTS\""}""");
+        Assert.Equal(StepStatus.Failed, result.Status);
+        Assert.DoesNotContain("hunter2", result.Summary + string.Join(' ', result.Outputs?.Values ?? []), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Secrets_come_from_a_mounted_folder_too_and_are_masked_in_every_form()
+    {
+        var folder = cluster.Folder();
+        await File.WriteAllTextAsync(Path.Combine(folder, "API_KEY"), "k3y/with+chars==\n");
+        await File.WriteAllTextAsync(Path.Combine(cluster.Folder(), "outside"), "never");
+        var steps = Steps(("Steps:SecretsFolder", folder));
+        const string Body = "printf 'plain %s\\n' \"$KEY\"; printf 'user:%s:x' \"$KEY\" | base64 -w0; echo; printf %s \"$KEY\" | xxd -p 2>/dev/null || printf %s \"$KEY\" | od -An -tx1 | tr -d ' \\n'; echo; printf k3y/with; sleep 0.2; echo '+chars=='";
+        var with = new System.Text.Json.Nodes.JsonObject { ["body"] = Body, ["environment"] = new System.Text.Json.Nodes.JsonObject { ["KEY"] = new System.Text.Json.Nodes.JsonObject { ["secret"] = "API_KEY" } } };
+        var result = await steps.Run("script/run", with.ToJsonString());
+        Assert.Equal(StepStatus.Succeeded, result.Status);
+        var all = string.Join('\n', steps.Lines);
+        Assert.All((string[])["k3y/with+chars==", Convert.ToHexStringLower("k3y/with+chars=="u8), "azN5L3dpdGg"], form => Assert.DoesNotContain(form, all, StringComparison.Ordinal));
+        for (var before = 0; before < 3; before++)
+            Assert.DoesNotContain(Convert.ToBase64String([.. new byte[before], .. "k3y/with+chars=="u8])[4..16], steps.Mask.Clean(Convert.ToBase64String([.. new byte[before], .. "k3y/with+chars=="u8, .. "tail"u8])), StringComparison.Ordinal);
+        Assert.Contains(steps.Lines, l => l == "plain •••");
+        Assert.Contains(steps.Lines, l => l == "•••");
+        foreach (var way in (string[])["../outside", "..", ".hidden", "a/b"])
+            await Assert.ThrowsAsync<StepInputException>(() => steps.Run("script/run", """{"body":"true","environment":{"KEY":{"secret":"WAY"}}}""".Replace("WAY", way, StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task A_program_that_is_not_there_could_not_run()
     {
         var refused = await Assert.ThrowsAsync<StepInputException>(() => Steps().Run("command/run", """{"argv":["no-such-program-anywhere"]}"""));

@@ -69,6 +69,31 @@ public sealed partial class AccessTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task People_of_one_tenant_neither_see_nor_touch_anothers_incidents_and_runs()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        using var admin = await console.As(Role.Admin);
+        foreach (var (service, tenant) in new[] { ("shop", "north"), ("bank", "south") })
+            await (await admin.PutAsync($"library/catalog/component:{service}", new StringContent($"apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{name: {service}}}\nspec:\n  operations: {{tenant: '{tenant}'}}", System.Text.Encoding.UTF8, "text/yaml"))).Json();
+        using var house = await console.As(Role.Commander);
+        using var theirs = console.Client(await Do(console, a => a.CreateToken(SystemActor.CommandLine, "theirs", [Role.Commander, Role.Approver], ["tenant:north"])));
+        using var others = console.Client(await Do(console, a => a.CreateToken(SystemActor.CommandLine, "others", [Role.Commander, Role.Approver], ["tenant:south"])));
+        var run = await console.Request(house, Plan);
+        var (id, incident) = (run.GetProperty("id").GetString(), run.GetProperty("incidentId").GetString());
+        foreach (var path in new[] { $"incidents/{incident}", $"incidents/{incident}/timeline", $"incidents/{incident}/proposal", $"runs/{id}", $"runs/{id}/logs", $"runs/{id}/logs/raw", $"runs/{id}/preview" })
+        {
+            Assert.Equal(HttpStatusCode.OK, (await theirs.GetAsync(path)).StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, (await others.GetAsync(path)).StatusCode);
+        }
+        foreach (var (path, body) in new (string, object)[] { ($"incidents/{incident}/notes", new { text = "x" }), ($"incidents/{incident}/runs", new { plan = "one", parameters = new { }, dryRun = true, reason = "x" }), ($"runs/{id}/abort", new { reason = "x" }), ($"runs/{id}/claim", new { }),
+            ($"runs/{id}/approvals", new { decision = "approve", digest = run.GetProperty("digest").GetString() }), ($"runs/{id}/break-glass", new { digest = run.GetProperty("digest").GetString(), reason = "x" }), ($"incidents/{incident}/emergency", new { purpose = "emergency", confirm = "shop", reason = "x" }) })
+            Assert.Equal(HttpStatusCode.NotFound, (await others.PostAsJsonAsync(path, body)).StatusCode);
+        Assert.Empty((await (await others.GetAsync("incidents")).Json()).GetProperty("items").EnumerateArray());
+        Assert.Single((await (await theirs.GetAsync("incidents")).Json()).GetProperty("items").EnumerateArray());
+        Assert.Equal(HttpStatusCode.NotFound, (await others.PostAsJsonAsync("incidents", new { title = "T", service = "shop", environment = "production", severity = "low" })).StatusCode);
+    }
+
+    [Fact]
     public async Task An_ended_session_is_out_and_a_sign_in_says_from_where()
     {
         await using var console = await TestConsole.Start(cluster);

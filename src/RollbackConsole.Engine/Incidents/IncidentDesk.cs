@@ -2,6 +2,7 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Access;
 using RollbackConsole.Engine.Catalog;
 using RollbackConsole.Engine.Severity;
 using RollbackConsole.Store.Incidents;
@@ -10,19 +11,22 @@ using RollbackConsole.Store.Journal;
 namespace RollbackConsole.Engine.Incidents;
 
 /// <summary>What people do with incidents; every door asks for the permission.</summary>
-public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, SeverityDesk severities, CatalogDesk catalog, TimeProvider time)
+public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, SeverityDesk severities, CatalogDesk catalog, TenantWall wall, TimeProvider time)
 {
     /// <exception cref="RefusedException">No such incident.</exception>
     public async Task<Incident> Get(Actor actor, string id, CancellationToken ct = default)
     {
         actor.Require(Permission.See);
         var incident = (await journal.Load(Streams.Incidents, id, ct)).State;
-        return incident.Exists ? incident : throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
+        if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
+        await wall.Require(actor, incident.Service, "incident", ct);
+        return incident;
     }
 
     public async Task<Incident> Declare(Actor actor, string title, string service, string environment, SignalSet? signals, Level? severity, CancellationToken ct = default)
     {
         actor.Require(Permission.Respond);
+        await wall.Require(actor, service.Trim(), "service", ct);
         return await Open(actor.Person, title, service, environment, signals, await severities.Classify(signals, severity, service.Trim(), ct), ct);
     }
 
@@ -69,6 +73,7 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, Severi
     public async Task<Incident> Pin(Actor actor, string id, long position, bool pinned, CancellationToken ct = default)
     {
         actor.Require(Permission.Respond);
+        await Get(actor, id, ct);
         if (pinned && !await rows.HasRow(id, position, ct)) throw new RefusedException(RefusalKind.NotFound, "This incident's timeline has no such row.", "position");
         return await Execute(actor.Person, id, now => new PinRow(position, pinned, actor.Person, now), ct);
     }
@@ -78,6 +83,7 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, Severi
     {
         actor.Require(Permission.See);
         if (!actor.Can(Permission.Approve) && !actor.Can(Permission.Command)) actor.Require(Permission.Approve);
+        await Get(actor, id, ct);
         return await Execute(actor.Person, id, now => new ReviewBreakGlass(run, findings, actor.Person, now), ct);
     }
 
@@ -85,16 +91,18 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, Severi
 
     public Task<Incident> Close(Actor actor, string id, CancellationToken ct = default) => Command(actor, id, now => new CloseIncident(actor.Person, now), ct);
 
-    private Task<Incident> Respond(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
+    private async Task<Incident> Respond(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
     {
         actor.Require(Permission.Respond);
-        return Execute(actor.Person, id, command, ct);
+        await Get(actor, id, ct);
+        return await Execute(actor.Person, id, command, ct);
     }
 
-    private Task<Incident> Command(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
+    private async Task<Incident> Command(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
     {
         actor.Require(Permission.Command);
-        return Execute(actor.Person, id, command, ct);
+        await Get(actor, id, ct);
+        return await Execute(actor.Person, id, command, ct);
     }
 
     private async Task<Incident> Open(Person by, string title, string service, string environment, SignalSet? signals, Classification? classification, CancellationToken ct)

@@ -4,6 +4,7 @@ using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
+using RollbackConsole.Engine.Access;
 using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Jobs;
 using RollbackConsole.Engine.Plans;
@@ -13,14 +14,16 @@ using RollbackConsole.Store.Runs;
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>What people do with runs. Pages and API come in through the same doors, and every door asks for the permission.</summary>
-public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPreview previews, PolicyDesk policies, RunRows rows, IRunJobs jobs, TimeProvider time)
+public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPreview previews, PolicyDesk policies, RunRows rows, TenantWall wall, IRunJobs jobs, TimeProvider time)
 {
     /// <exception cref="RefusedException">No such run.</exception>
     public async Task<Run> Get(Actor actor, string id, CancellationToken ct = default)
     {
         actor.Require(Permission.See);
         var run = (await journal.Load(Streams.Runs, id, ct)).State;
-        return run.Exists ? run : throw new RefusedException(RefusalKind.NotFound, "There is no such run.");
+        if (!run.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such run.");
+        await wall.Require(actor, run.Service, "run", ct);
+        return run;
     }
 
     public async Task<Run> Request(Actor actor, string incidentId, string plan, int? version, IReadOnlyDictionary<string, string> parameters, bool dryRun, string reason, CancellationToken ct = default)
@@ -28,6 +31,7 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
         actor.Require(Permission.Respond);
         var incident = (await journal.Load(Streams.Incidents, incidentId, ct)).State;
         if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
+        await wall.Require(actor, incident.Service, "incident", ct);
         if (incident.Status == IncidentStatus.Closed) throw new RefusedException(RefusalKind.Conflict, $"Incident {incident.Number} is closed; declare a new one.");
         var found = await plans.Get(plan, version, ct);
         var id = "run-" + Guid.CreateVersion7().ToString("N");
@@ -86,6 +90,7 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
         actor.Require(Permission.Command);
         var incident = (await journal.Load(Streams.Incidents, incidentId, ct)).State;
         if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
+        await wall.Require(actor, incident.Service, "incident", ct);
         if (confirm != incident.Service) throw new RefusedException(RefusalKind.Invalid, $"Type the name of the service, {incident.Service}, to say that you mean it.", "confirm");
         var plan = await EmergencyPlan(actor, incident.Service, purpose, ct)
             ?? throw new RefusedException(RefusalKind.NotFound, $"The library has no {(purpose == PlanPurpose.Emergency ? "emergency rollback" : "circuit breaker")} for {incident.Service}.");
@@ -181,6 +186,7 @@ public sealed class RunControl(EventJournal journal, PlanLibrary plans, PlanPrev
 
     private async Task<Run> Execute(Actor actor, string id, Func<DateTimeOffset, RunCommand> command, CancellationToken ct)
     {
+        await Get(actor, id, ct);
         var now = time.GetUtcNow();
         var run = await journal.Execute(Streams.Runs, id, s => RunDecider.Decide(s, command(now)), actor.Person, now, ct);
         await WakeWhenLive(run.State, ct);

@@ -10,10 +10,13 @@ public sealed class StepUser(IConfiguration settings)
 
     /// <summary>The arguments that run a program as that user; the program itself when nobody else is meant.</summary>
     public IReadOnlyList<string> Wrap(IReadOnlyList<string> arguments) =>
-        _name is null ? arguments : ["setpriv", "--reuid", _name, "--regid", _name, "--init-groups", "--no-new-privs", "--", .. arguments];
+        _name is null ? arguments : ["setpriv", "--reuid", _name, "--regid", PrimaryGroup(_name), "--init-groups", "--no-new-privs", "--", .. arguments];
 
     /// <summary>Another user's home is none of the step's business.</summary>
     public bool Inherits(string variable) => _name is null || variable != "HOME";
+
+    private static string PrimaryGroup(string name) =>
+        File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[0] == name)?[3] ?? throw new StepInputException($"Steps:RunAs: this machine has no user '{name}'.");
 
     /// <summary>Gives the run's folder to that user.</summary>
     /// <exception cref="StepInputException">The folder cannot be given away; nothing was started.</exception>

@@ -4,6 +4,7 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Access;
 using RollbackConsole.Engine.Catalog;
 using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Engine.Journal;
@@ -102,7 +103,7 @@ public static class IncidentEndpoints
         return Results.Created($"/api/v1/incidents/{incident.Id}", IncidentAnswer.Of(incident, warning is null ? [] : [warning]));
     }
 
-    private static async Task<Page<IncidentAnswer>> List(ClaimsPrincipal user, IncidentRows rows, CancellationToken ct, string? status = null, string? after = null, int? limit = null)
+    private static async Task<Page<IncidentAnswer>> List(ClaimsPrincipal user, IncidentRows rows, TenantWall wall, CancellationToken ct, string? status = null, string? after = null, int? limit = null)
     {
         user.ToActor().Require(Permission.See);
         if (status is not null && !Enum.TryParse<IncidentStatus>(status, ignoreCase: true, out _))
@@ -110,7 +111,7 @@ public static class IncidentEndpoints
         int? before = after is null ? null : int.TryParse(after, out var n) ? n : throw new RefusedException(RefusalKind.Invalid, "after must be what the page before gave as next.", "after");
         var take = Paging.Limit(limit);
         var found = await rows.List(status?.ToLowerInvariant(), before, take, ct);
-        return new([.. found.Select(IncidentAnswer.Of)], found.Count == take ? $"{found[^1].Number}" : null);
+        return new([.. (await wall.Visible(user.ToActor(), found, r => r.Service, ct)).Select(IncidentAnswer.Of)], found.Count == take ? $"{found[^1].Number}" : null);
     }
 
     private static async Task<Page<TimelineRow>> TimelineOf(string id, ClaimsPrincipal user, IncidentDesk desk, Timeline timeline, CancellationToken ct, long after = 0, int? limit = null)
