@@ -4,17 +4,24 @@
 // a step), and a bash script that appends a line with tee for each step. Then: approval to first step. Medians and ratios count.
 //   dotnet run -c Release --project tests/RollbackConsole.Benchmarks alerts [ROUNDS]
 // An alert's way to an open board in Chromium, one at a time, and a burst of 10,000; build the console in Release first.
+//   dotnet run -c Release --project tests/RollbackConsole.Benchmarks failover [ROUNDS]
+// Two consoles on one PostgreSQL: from the death of the one that holds a run to the next start on the other, with the default lease and a short one.
+// Simulated histories a second are printed by the simulation test itself.
 using RollbackConsole.Benchmarks;
 
-var alerts = args is ["alerts", ..];
-var rounds = args.Length > (alerts ? 1 : 0) ? int.Parse(args[^1]) : alerts ? 100 : 15;
+var what = args.Length > 0 && !char.IsAsciiDigit(args[0][0]) ? args[0] : "steps";
+var rounds = args.Length > (what == "steps" ? 0 : 1) ? int.Parse(args[^1]) : what switch { "alerts" => 100, "failover" => 20, _ => 15 };
 var folder = Directory.CreateTempSubdirectory("rollback-console-bench-").FullName;
 File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
 try
 {
-    if (alerts)
+    if (what == "alerts")
     {
         await new AlertBench(folder).Run(rounds);
+    }
+    else if (what == "failover")
+    {
+        await new FailoverBench(folder).Run(rounds);
     }
     else
     {

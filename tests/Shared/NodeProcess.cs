@@ -6,7 +6,8 @@ using System.Net.Sockets;
 namespace RollbackConsole.Tests;
 
 /// <summary>One console node as its own process on a PostgreSQL that others share, to be killed, frozen and woken.</summary>
-internal sealed class NodeProcess(string name, string folder, string connection) : IAsyncDisposable
+/// <param name="lease">How long the others wait for it; short in tests, which do not wait for what only time can prove.</param>
+internal sealed class NodeProcess(string name, string folder, string connection, string lease = "00:00:02") : IAsyncDisposable
 {
     private Process? _process;
 
@@ -81,9 +82,7 @@ internal sealed class NodeProcess(string name, string folder, string connection)
         start.Environment["Console__DataDirectory"] = Path.Combine(folder, name);
         start.Environment["ConnectionStrings__Console"] = connection;
         start.Environment["Demo__Enabled"] = "false";
-        // Short, so that a test does not wait for what only time can prove.
-        start.Environment["Engine__LeaseLength"] = "00:00:02";
-        start.Environment["Engine__ReconcileEvery"] = "00:00:00.500";
+        start.Environment["Engine__LeaseLength"] = lease;
         return Process.Start(start)!;
     }
 

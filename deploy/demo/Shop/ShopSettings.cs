@@ -9,7 +9,7 @@ public sealed record ShopSettings(string Directory, int Port, string Database, s
     public string CurrentFile => Path.Combine(Directory, "current");
 
     /// <summary>Holds the percentage of new orders that are taken.</summary>
-    public string IntakeFile => Path.Combine(Directory, "intake");
+    public string IntakeFile => Path.Combine(Directory, "intake-share");
 
     public static ShopSettings FromEnvironment()
     {
