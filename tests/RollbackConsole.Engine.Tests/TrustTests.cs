@@ -167,6 +167,17 @@ public sealed class TrustTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task The_channels_that_a_policy_names_hear_of_the_request_and_of_the_end()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        await node.Get<DocumentLibrary>().Put(Node.Admin, LibraryKind.Policies, null, "policy: loud\ntitle: Loud\nrules:\n  - { id: all, because: They want to know., require: { notify: [chat, pager] } }", Arrival.Put, default);
+        var run = await node.RequestAndApprove("{plan: heard, title: Heard, steps: [{id: one, uses: command/run, with: {argv: [/bin/true]}}]}");
+        await node.Finished(run.Id);
+        var told = (await node.Get<Outbox>().OfIncident(run.IncidentId)).Where(d => d.Channel is "chat" or "pager").Select(d => d.Id[run.Id.Length..]).Order(StringComparer.Ordinal);
+        Assert.Equal(["-run-finished-chat", "-run-finished-pager", "-run-requested-chat", "-run-requested-pager"], told);
+    }
+
+    [Fact]
     public async Task A_request_that_nobody_answers_expires_and_opens_the_decision_again()
     {
         await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());

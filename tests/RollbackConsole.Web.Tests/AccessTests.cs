@@ -46,6 +46,9 @@ public sealed partial class AccessTests(TestCluster cluster)
             await Do(console, a => a.RevokeToken(SystemActor.CommandLine, row.Id));
             Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("incidents")).StatusCode);
         }
+        // What was opened with it earlier ends, too: the live feed asks this every half minute.
+        var holder = new System.Security.Claims.ClaimsPrincipal(new System.Security.Claims.ClaimsIdentity([new(System.Security.Claims.ClaimTypes.NameIdentifier, row.Id)], "Bearer"));
+        Assert.False(await console.Services.GetRequiredService<Doorkeeper>().MayStay(holder, default));
         await Assert.ThrowsAsync<RefusedException>(() => Do(console, a => a.RevokeToken(SystemActor.CommandLine, row.Id)));
         await Assert.ThrowsAsync<RefusedException>(() => Token(console, "odd", [Role.Viewer], scope: ["Everything"]));
         await Assert.ThrowsAsync<RefusedException>(() => Token(console, "long", [Role.Viewer], TimeSpan.FromDays(900)));
