@@ -70,7 +70,8 @@ public sealed class TwoNodeTests : IAsyncLifetime
         {
             var ends = lines.Count(l => l == $"end-{n}");
             if (n % 2 == 0) Assert.True(ends == 1, $"The once step {n} took effect {ends} times.");
-            else Assert.InRange(ends, 1, 2);
+            // Each kill may find it between its end and the journal.
+            else Assert.InRange(ends, 1, kills + 1);
         }
         await Whole(path);
     }

@@ -42,10 +42,12 @@ public sealed class AuditFileTests(TestCluster cluster)
         await using var console = await TestConsole.Start(cluster);
         var writer = console.Services.GetRequiredService<CheckpointWriter>();
         await console.Token("first", "viewer");
-        Assert.NotNull(await writer.Write(default));
+        // The console writes by itself, too, when it starts: whoever was quicker, what has happened is covered now.
+        await writer.Write(default);
         for (var n = 0; n < 3; n++) await console.Token($"t{n}", "viewer");
-        var last = (await writer.Write(default))!;
+        await writer.Write(default);
         Assert.Null(await writer.Write(default));
+        var last = JsonSerializer.Deserialize<Checkpoint>((await File.ReadAllLinesAsync(Directory.GetFiles(writer.Folder, "*.jsonl").Single()))[^1], DomainJson.Options)!;
         var report = await writer.Verify(default);
         Assert.True(report.Holds, report.Summary);
         Assert.Contains($"the last at position {last.Position}", report.Summary, StringComparison.Ordinal);
