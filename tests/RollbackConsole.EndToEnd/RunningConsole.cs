@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using RollbackConsole.Tests;
 
 // One console, one shop, two cores: one story after the other.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
@@ -24,6 +25,9 @@ public sealed partial class RunningConsole : IAsyncLifetime
     private IBrowser? _browser;
 
     public string Address { get; private set; } = "";
+
+    /// <summary>Who vouches for people on the single sign-on.</summary>
+    public OAuthProvider Provider { get; private set; } = null!;
 
     public string DataDirectory => Path.Combine(_folder, "data");
 
@@ -50,6 +54,7 @@ public sealed partial class RunningConsole : IAsyncLifetime
             : !Directory.Exists("/usr/lib/postgresql") ? "PostgreSQL is not installed on this machine." : null;
         if (Missing is not null) return;
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
+        Provider = await OAuthProvider.Start();
         _process = Start([]);
         _process.OutputDataReceived += (_, e) => { if (e.Data is not null) _output.Enqueue(e.Data); };
         _process.ErrorDataReceived += (_, e) => { if (e.Data is not null) _output.Enqueue(e.Data); };
@@ -78,6 +83,7 @@ public sealed partial class RunningConsole : IAsyncLifetime
             await _process.WaitForExitAsync();
             _process.Dispose();
         }
+        if (Provider is not null) await Provider.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -129,11 +135,11 @@ public sealed partial class RunningConsole : IAsyncLifetime
     private Process Start(string[] arguments)
     {
         if (Address.Length == 0) Address = $"http://127.0.0.1:{FreePort()}";
-        return Start(arguments, Address, DataDirectory, demo: true);
+        return Start(arguments, Address, DataDirectory, demo: true, [.. Provider.Settings, ("OAuth:Title", "Sign in with the company"), ("OAuth:Roles:responder", "engineers")]);
     }
 
     /// <summary>A console process on any address and folder.</summary>
-    internal static Process Start(string[] arguments, string address, string data, bool demo)
+    internal static Process Start(string[] arguments, string address, string data, bool demo, params (string Key, string Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", [ConsoleAssembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = Path.GetDirectoryName(data) };
         start.Environment["Console__Urls"] = address;
@@ -141,6 +147,7 @@ public sealed partial class RunningConsole : IAsyncLifetime
         start.Environment["Console__Library"] = Path.Combine(Root, "deploy/library");
         start.Environment["Demo__Enabled"] = demo ? "true" : "false";
         start.Environment["Demo__Shop"] = Path.Combine(Root, "deploy/demo/Shop/bin", Configuration, "net10.0/shop.dll");
+        foreach (var (key, value) in settings) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         return Process.Start(start)!;
     }
 

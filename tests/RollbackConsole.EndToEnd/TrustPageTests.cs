@@ -19,6 +19,7 @@ public sealed class TrustPageTests(RunningConsole console)
         await page.GotoAsync(console.Address + "/account");
         await page.ClickAsync("[data-testid=second-begin]");
         var key = (await page.InnerTextAsync("[data-testid=second-key]")).Trim();
+        Assert.Matches("M[0-9]+ [0-9]+h1v1h-1z", await page.InnerHTMLAsync("[data-testid=qr]"));
         await page.FillAsync("[data-testid=second-code]", Code(key));
         await page.ClickAsync("[data-testid=second-on]");
         var recovery = (await page.InnerTextAsync("[data-testid=recovery-codes]")).Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -74,6 +75,29 @@ public sealed class TrustPageTests(RunningConsole console)
         await page.WaitForSelectorAsync("h1:has-text('Board')");
         await page.GotoAsync(home + "/account");
         await page.WaitForSelectorAsync("header:has-text('keyed')");
+        Assert.Empty(console.PageErrors);
+    }
+
+    [Fact]
+    public async Task Single_sign_on_lets_in_whom_the_provider_gives_a_role_and_nobody_else()
+    {
+        console.Provider.Groups = ["engineers"];
+        var page = await console.Open();
+        // Whoever follows a link to a page comes out there, past the sign-in and the provider.
+        await page.GotoAsync(console.Address + "/approvals");
+        await page.ClickAsync("[data-testid=oauth]:has-text('Sign in with the company')");
+        await page.WaitForURLAsync("**/approvals");
+        await page.GotoAsync(console.Address + "/account");
+        await page.WaitForSelectorAsync("header:has-text('jo@example.test · responder')");
+        await page.WaitForSelectorAsync("[data-testid=session]:has-text('single sign-on')");
+        await page.ClickAsync("header >> text=Sign out");
+        await page.ClickAsync("button:has-text('Sign out')");
+        await page.WaitForSelectorAsync("text=Sign in with the company");
+        console.Provider.Groups = ["strangers"];
+        await page.ClickAsync("[data-testid=oauth]");
+        await page.WaitForSelectorAsync("[role=alert]:has-text('you have no role here')");
+        await page.GotoAsync(console.Address + "/approvals");
+        await page.WaitForSelectorAsync("input[name=password]");
         Assert.Empty(console.PageErrors);
     }
 

@@ -129,11 +129,8 @@ public sealed partial class AccessTests(TestCluster cluster)
     [Fact]
     public async Task Single_sign_on_makes_the_account_and_follows_the_providers_groups()
     {
-        // A provider on this machine stands for a real one, which no test machine has.
-        string[] groups = ["incident-commanders", "platform_lead"];
-        await using var provider = await Provider.Start(() => groups);
-        await using var console = await TestConsole.Start(cluster, ("OAuth:ClientId", "console"), ("OAuth:ClientSecret", "s3cret-of-the-client"), ("OAuth:AuthorizationEndpoint", provider.Address + "/authorize"),
-            ("OAuth:TokenEndpoint", provider.Address + "/token"), ("OAuth:UserInformationEndpoint", provider.Address + "/user"), ("OAuth:Roles:commander", "incident-commanders"), ("OAuth:Roles:viewer", "everybody"));
+        await using var provider = await OAuthProvider.Start("incident-commanders", "platform_lead");
+        await using var console = await TestConsole.Start(cluster, [.. provider.Settings, ("OAuth:Roles:commander", "incident-commanders"), ("OAuth:Roles:viewer", "everybody")]);
         using (var browser = Browser(console))
         {
             Assert.Equal("/", (await Follow(browser, "/sign-in/oauth")).RequestMessage!.RequestUri!.AbsolutePath);
@@ -142,10 +139,10 @@ public sealed partial class AccessTests(TestCluster cluster)
         var account = await Do(console, a => Task.FromResult(a.All.Single(u => u.UserName == "jo@example.test")));
         Assert.Equal([Role.Commander], account.Roles);
         Assert.Contains("platform_lead", account.Groups);
-        groups = ["everybody"];
+        provider.Groups = ["everybody"];
         using (var browser = Browser(console)) await Follow(browser, "/sign-in/oauth");
         Assert.Equal([Role.Viewer], await Do(console, a => Task.FromResult(a.All.Single(u => u.UserName == "jo@example.test").Roles)));
-        groups = ["strangers"];
+        provider.Groups = ["strangers"];
         using (var browser = Browser(console)) Assert.Contains("error=outside", (await Follow(browser, "/sign-in/oauth")).RequestMessage!.RequestUri!.Query, StringComparison.Ordinal);
     }
 
@@ -206,26 +203,4 @@ public sealed partial class AccessTests(TestCluster cluster)
 
     [GeneratedRegex("name=\"__RequestVerificationToken\"[^>]*value=\"(?<token>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex AntiforgeryField();
-
-    /// <summary>An OAuth 2.0 provider that knows one person.</summary>
-    private sealed class Provider(WebApplication app) : IAsyncDisposable
-    {
-        public string Address => app.Urls.First();
-
-        public static async Task<Provider> Start(Func<string[]> groups)
-        {
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
-            builder.Logging.ClearProviders();
-            var app = builder.Build();
-            app.MapGet("/authorize", (string redirect_uri, string state, string code_challenge) => Results.Redirect($"{redirect_uri}?code=code-{code_challenge.Length}&state={Uri.EscapeDataString(state)}"));
-            app.MapPost("/token", async (HttpContext c) => (await c.Request.ReadFormAsync())["client_secret"] == "s3cret-of-the-client"
-                ? Results.Json(new { access_token = "access", token_type = "Bearer" }) : Results.StatusCode(401));
-            app.MapGet("/user", (HttpContext c) => c.Request.Headers.Authorization == "Bearer access" ? Results.Json(new { sub = "42", preferred_username = "jo@example.test", groups = groups() }) : Results.StatusCode(401));
-            await app.StartAsync();
-            return new Provider(app);
-        }
-
-        public ValueTask DisposeAsync() => app.DisposeAsync();
-    }
 }

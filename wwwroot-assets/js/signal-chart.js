@@ -93,7 +93,8 @@ class SignalCharts {
   draw(s) {
     s.plot?.destroy();
     if (!s.head) s.box.append(s.head = document.createElement("h3"));
-    const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    // A canvas cannot take light-dark(): the box says what the name means under the theme of this moment.
+    const css = name => { s.box.style.color = `var(${name})`; const color = getComputedStyle(s.box).color; s.box.style.color = ""; return color; };
     const axis = { stroke: css("--ink-faint"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") }, font: "12px sans-serif" };
     const [line, fill] = s.name === "errorRate" ? ["--bad", "--bad-soft"] : ["--busy", "--busy-soft"];
     s.plot = new uPlot({
