@@ -24,7 +24,7 @@ public static class EngineSetup
     {
         services.AddSingleton<DocumentLibrary>().AddSingleton<CatalogDesk>().AddSingleton<SeverityDesk>().AddSingleton<ProposalDesk>().AddSingleton<PolicyDesk>().AddSingleton<TenantWall>().AddSingleton<CheckpointWriter>()
             .AddSingleton<FiringNow>().AddSingleton<BoardDetails>().AddSingleton<IncidentOpener>().AddSingleton<AutomaticRollback>().AddSingleton<AlertIntake>();
-        services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunControl>()
+        services.AddSingleton<Templates>().AddSingleton<PlanLibrary>().AddSingleton<PlanPreview>().AddSingleton<IncidentDesk>().AddSingleton<RunDoor>().AddSingleton<RunControl>().AddSingleton<RunRequests>().AddSingleton<ApprovalDesk>()
             .AddSingleton<SignalIntake>().AddSingleton<DrillRunner>().AddSingleton<Timeline>().AddSingleton<IStepRunner, StepRunner>().AddSingleton<IRunStore, PostgresRunStore>().AddSingleton<RunExecutor>();
         return services;
     }

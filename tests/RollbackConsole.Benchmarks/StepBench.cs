@@ -10,6 +10,7 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine;
+using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
@@ -85,11 +86,12 @@ internal sealed class StepBench : IAsyncDisposable
 
     private async Task<(double PerStep, double ToFirst)> Engine(string plan)
     {
-        var runs = _host.Services.GetRequiredService<RunControl>();
+        var runs = _host.Services.GetRequiredService<RunRequests>();
+        var approvals = _host.Services.GetRequiredService<ApprovalDesk>();
         var incident = await _host.Services.GetRequiredService<IncidentDesk>().Declare(Commander, "Bench", "bench", "production", null, Level.Low);
         var run = await runs.Request(Commander, incident.Id, plan, null, new Dictionary<string, string>(), false, "bench");
         using var changed = _host.Services.GetRequiredService<ChangeFeed>().Watch(Streams.Runs.Stream(run.Id));
-        var approved = (await runs.Decide(Approver, run.Id, true, null, run.Digest, "")).ApprovedAt!.Value;
+        var approved = (await approvals.Decide(Approver, run.Id, true, null, run.Digest, "")).ApprovedAt!.Value;
         var state = run;
         while (state.Status != RunStatus.Finished)
         {

@@ -7,6 +7,7 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
+using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Communication;
 using RollbackConsole.Engine.Drills;
 using RollbackConsole.Engine.Incidents;
@@ -39,6 +40,10 @@ internal sealed class Node : IAsyncDisposable
 
     public RunControl Runs => Get<RunControl>();
 
+    public RunRequests Requests => Get<RunRequests>();
+
+    public ApprovalDesk Approvals => Get<ApprovalDesk>();
+
     public static async Task<Node> Start(string connection, string folder, string name = "node:1", TimeSpan? lease = null, params (string, string)[] settings)
     {
         await using (var source = StoreSetup.Connect(connection)) await StoreSetup.Migrate(source, default);
@@ -68,13 +73,13 @@ internal sealed class Node : IAsyncDisposable
     {
         var plan = await Get<PlanLibrary>().Put(Admin, null, yaml, default);
         var incident = await Get<IncidentDesk>().Declare(Commander, "Broken", "shop", environment, null, Level.High);
-        return await Runs.Request(Commander, incident.Id, plan.Name, plan.Version, parameters ?? [], dryRun, "test");
+        return await Requests.Request(Commander, incident.Id, plan.Name, plan.Version, parameters ?? [], dryRun, "test");
     }
 
     public async Task<Run> RequestAndApprove(string yaml, Dictionary<string, string>? parameters = null)
     {
         var run = await Request(yaml, parameters: parameters);
-        return await Runs.Decide(Approver, run.Id, true, null, run.Digest, "");
+        return await Approvals.Decide(Approver, run.Id, true, null, run.Digest, "");
     }
 
     /// <summary>Waits for a state, by looking; a minute without it is a failure that shows the last state.</summary>

@@ -47,8 +47,8 @@ public sealed class RunExecutionTests(TestCluster cluster)
         await node.Get<IRunJobs>().Wake(run.Id, default);
         await Task.Delay(800, TestContext.Current.CancellationToken);
         Assert.False(File.Exists(marker));
-        await node.Runs.Decide(Node.Approver, run.Id, false, null, run.Digest, "not now");
-        await Assert.ThrowsAsync<RefusedException>(() => node.Runs.Decide(Node.Approver, run.Id, true, null, run.Digest, ""));
+        await node.Approvals.Decide(Node.Approver, run.Id, false, null, run.Digest, "not now");
+        await Assert.ThrowsAsync<RefusedException>(() => node.Approvals.Decide(Node.Approver, run.Id, true, null, run.Digest, ""));
         await Task.Delay(800, TestContext.Current.CancellationToken);
         Assert.False(File.Exists(marker));
     }
@@ -68,7 +68,7 @@ public sealed class RunExecutionTests(TestCluster cluster)
         {
             try
             {
-                await node.Runs.Decide(a, run.Id, true, null, run.Digest, "");
+                await node.Approvals.Decide(a, run.Id, true, null, run.Digest, "");
                 return (RefusalKind?)null;
             }
             catch (RefusedException e)

@@ -60,8 +60,8 @@ public sealed class TrustTests(TestCluster cluster)
         var moved = await second.Until(run.Id, r => r is { Epoch: 2 } && r.Find("gate")!.Status == StepStatus.Running);
         Assert.Equal("node:2", moved.Node);
         var lead = new Actor("lead", "Lead", [Role.Approver], ["platform_lead"]);
-        await Assert.ThrowsAsync<RefusedException>(() => second.Runs.AnswerGate(Node.Approver, run.Id, "gate", true, "", null, null));
-        await second.Runs.AnswerGate(lead, run.Id, "gate", true, "looks right", null, null);
+        await Assert.ThrowsAsync<RefusedException>(() => second.Approvals.AnswerGate(Node.Approver, run.Id, "gate", true, "", null, null));
+        await second.Approvals.AnswerGate(lead, run.Id, "gate", true, "looks right", null, null);
         Assert.Equal(RunOutcome.Succeeded, (await second.Finished(run.Id)).Outcome);
     }
 
@@ -109,8 +109,8 @@ public sealed class TrustTests(TestCluster cluster)
     {
         await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
         var run = await node.Request("{plan: fire, title: Fire, steps: [{id: one, uses: command/run, with: {argv: [/bin/true]}}]}");
-        await Assert.ThrowsAsync<RefusedException>(() => node.Runs.BreakGlass(Node.Approver, run.Id, run.Digest, "fire"));
-        await node.Runs.BreakGlass(Node.Commander, run.Id, run.Digest, "nobody answers and orders are lost");
+        await Assert.ThrowsAsync<RefusedException>(() => node.Approvals.BreakGlass(Node.Approver, run.Id, run.Digest, "fire"));
+        await node.Approvals.BreakGlass(Node.Commander, run.Id, run.Digest, "nobody answers and orders are lost");
         var done = await node.Finished(run.Id);
         Assert.Equal(RunOutcome.Succeeded, done.Outcome);
         Assert.Equal(["approver"], done.Glass!.Missing);
@@ -129,7 +129,7 @@ public sealed class TrustTests(TestCluster cluster)
         await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
         await node.Get<PlanLibrary>().Put(Node.Admin, null, "{plan: shop-stop, title: Stop, service: shop, purpose: circuit-breaker, steps: [{id: one, uses: command/run, with: {argv: [/bin/true]}}]}", default);
         var incident = await node.Get<IncidentDesk>().Declare(Node.Commander, "Broken", "shop", "production", null, Domain.Severity.Level.Critical);
-        Task<Run> Press(string confirm, PlanPurpose purpose) => node.Runs.Emergency(Node.Commander, incident.Id, purpose, confirm, new Dictionary<string, string>(), "orders are lost");
+        Task<Run> Press(string confirm, PlanPurpose purpose) => node.Requests.Emergency(Node.Commander, incident.Id, purpose, confirm, new Dictionary<string, string>(), "orders are lost");
         Assert.Equal("confirm", (await Assert.ThrowsAsync<RefusedException>(() => Press("Shop", PlanPurpose.CircuitBreaker))).Refusal.Field);
         Assert.Equal(RefusalKind.NotFound, (await Assert.ThrowsAsync<RefusedException>(() => Press("shop", PlanPurpose.Emergency))).Refusal.Kind);
         var run = await Press("shop", PlanPurpose.CircuitBreaker);
@@ -147,10 +147,10 @@ public sealed class TrustTests(TestCluster cluster)
         var run = await node.Request("{plan: calm, title: Calm, steps: [{id: one, uses: command/run, with: {argv: [/bin/true]}}]}");
         await node.Get<DocumentLibrary>().Put(Node.Admin, LibraryKind.Policies, null,
             "policy: strict\ntitle: Strict\nrules:\n  - { id: lead, because: A lead looks., require: { approvals: [{ group: platform_lead }] } }", Arrival.Put, default);
-        var half = await node.Runs.Decide(Node.Approver, run.Id, true, null, run.Digest, "");
+        var half = await node.Approvals.Decide(Node.Approver, run.Id, true, null, run.Digest, "");
         Assert.Equal(RunStatus.AwaitingApproval, half.Status);
         Assert.Contains(half.Requirements, r => r.Group == "platform_lead");
-        await node.Runs.Decide(new Actor("lead", "Lead", [Role.Approver], ["platform_lead"]), run.Id, true, null, run.Digest, "");
+        await node.Approvals.Decide(new Actor("lead", "Lead", [Role.Approver], ["platform_lead"]), run.Id, true, null, run.Digest, "");
         Assert.Equal(RunOutcome.Succeeded, (await node.Finished(run.Id)).Outcome);
     }
 

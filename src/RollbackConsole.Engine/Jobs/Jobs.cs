@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Quartz;
+using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Runs;
 
 namespace RollbackConsole.Engine.Jobs;
@@ -40,14 +41,14 @@ public sealed class QuartzRunJobs(ISchedulerFactory schedulers) : IRunJobs
 
 /// <summary>Works on one run. Another node's scheduler starts it again when this node dies.</summary>
 [DisallowConcurrentExecution]
-public sealed class RunJob(RunExecutor executor, RunControl control, ILogger<RunJob> log) : IJob
+public sealed class RunJob(RunExecutor executor, ApprovalDesk approvals, ILogger<RunJob> log) : IJob
 {
     public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
     {
         var run = context.MergedJobDataMap.GetString(QuartzRunJobs.RunId)!;
         try
         {
-            await control.Recheck(run, cancellationToken);
+            await approvals.Recheck(run, cancellationToken);
             await executor.Execute(run, cancellationToken);
             // A job that ends by cancellation is handed back: another node fires it, or this one when it starts again.
             cancellationToken.ThrowIfCancellationRequested();

@@ -14,7 +14,7 @@ namespace RollbackConsole.Engine.Signals;
 
 /// <summary>Asks for the rollback in the console's own name, when the rule says "automatic" and the service's catalog entry allows it.
 /// It only asks: the approval policy in force decides whether anything runs.</summary>
-public sealed class AutomaticRollback(CatalogDesk catalog, ProposalDesk proposals, PlanLibrary plans, RunControl runs, RunRows rows, IncidentDesk desk)
+public sealed class AutomaticRollback(CatalogDesk catalog, ProposalDesk proposals, PlanLibrary plans, RunRequests runs, RunRows rows, IncidentDesk desk)
 {
     private static readonly Actor Console = new(Person.Console.Id, Person.Console.Name, [Role.Responder], []);
 

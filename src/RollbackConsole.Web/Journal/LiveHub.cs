@@ -17,7 +17,7 @@ namespace RollbackConsole.Web.Journal;
 /// <summary>The live feed. Every viewer has a position; it catches up from the database, then follows: first the watch, then the look,
 /// so that nothing which comes between the two is missed.</summary>
 public sealed class LiveHub(
-    IncidentDesk incidents, RunControl runs, Timeline timeline, LogLines log, MetricPoints points, ChangeFeed feed,
+    IncidentDesk incidents, RunDoor runs, Timeline timeline, LogLines log, MetricPoints points, ChangeFeed feed,
     Presence presence, Doorkeeper door, TimeProvider time, IHubContext<LiveHub> hub, ILogger<LiveHub> logger) : Hub
 {
     /// <summary>Rows or lines in one message: a long catch-up goes in bites that a browser can draw.</summary>

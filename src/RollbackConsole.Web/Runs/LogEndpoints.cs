@@ -25,10 +25,10 @@ public static class LogEndpoints
         logs.MapGet("/raw", Raw);
     }
 
-    private static async Task<object> Lines(string id, ClaimsPrincipal user, RunControl control, LogLines log, CancellationToken ct,
+    private static async Task<object> Lines(string id, ClaimsPrincipal user, RunDoor runs, LogLines log, CancellationToken ct,
         long after = 0, int? limit = null, string? step = null, int? tail = null)
     {
-        await control.Get(user.ToActor(), id, ct);
+        await runs.Get(user.ToActor(), id, ct);
         if (after < 0) throw new RefusedException(RefusalKind.Invalid, "after must not be negative.", "after");
         var lines = tail is { } count
             ? await log.Tail(id, Paging.Limit(count, MostLines), step, ct)
@@ -36,17 +36,17 @@ public static class LogEndpoints
         return new { Lines = lines, Next = lines.Count > 0 ? lines[^1].Seq : after, Last = await log.Last(id, ct) };
     }
 
-    private static async Task<object> Find(string id, ClaimsPrincipal user, RunControl control, LogLines log, CancellationToken ct, string? text = null, string? step = null, long after = 0)
+    private static async Task<object> Find(string id, ClaimsPrincipal user, RunDoor runs, LogLines log, CancellationToken ct, string? text = null, string? step = null, long after = 0)
     {
-        await control.Get(user.ToActor(), id, ct);
+        await runs.Get(user.ToActor(), id, ct);
         if (text is { Length: > 200 }) throw new RefusedException(RefusalKind.Invalid, "A search has at most 200 characters.", "text");
         var found = await log.Find(id, string.IsNullOrEmpty(text) ? null : text, string.IsNullOrEmpty(step) ? null : step, after, MostFound, ct);
         return new { Seqs = found, More = found.Count == MostFound };
     }
 
-    private static async Task Raw(string id, HttpContext context, RunControl control, LogLines log, CancellationToken ct)
+    private static async Task Raw(string id, HttpContext context, RunDoor runs, LogLines log, CancellationToken ct)
     {
-        var run = await control.Get(context.User.ToActor(), id, ct);
+        var run = await runs.Get(context.User.ToActor(), id, ct);
         context.Response.ContentType = "text/plain; charset=utf-8";
         context.Response.Headers.ContentDisposition = $"attachment; filename=\"{run.Plan.Name}-{run.Id}.log\"";
         await using var writer = new StreamWriter(context.Response.Body, new System.Text.UTF8Encoding(false), 64 * 1024);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.FileProviders;
 using RollbackConsole.Web.Access;
+using RollbackConsole.Web.Approvals;
 using RollbackConsole.Web.Incidents;
 using RollbackConsole.Web.Journal;
 using RollbackConsole.Web.Library;
@@ -41,6 +42,7 @@ public static class Pipeline
         v1.MapIncidents();
         v1.MapPlans();
         v1.MapRuns();
+        v1.MapApprovals();
         v1.MapLogs();
         v1.MapSignals();
         v1.MapAlertmanager(described: true);

@@ -1,0 +1,61 @@
+using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Incidents;
+using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
+using RollbackConsole.Domain.Runs;
+using RollbackConsole.Engine.Access;
+using RollbackConsole.Engine.Approvals;
+using RollbackConsole.Engine.Plans;
+using RollbackConsole.Store.Journal;
+using RollbackConsole.Store.Runs;
+
+namespace RollbackConsole.Engine.Runs;
+
+/// <summary>Asking for runs: the planned one, and the emergency that is asked for and started in one action.</summary>
+public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyDesk policies, ApprovalDesk approvals, RunRows rows, RunDoor door, TenantWall wall, TimeProvider time)
+{
+    public async Task<Run> Request(Actor actor, string incidentId, string plan, int? version, IReadOnlyDictionary<string, string> parameters, bool dryRun, string reason, CancellationToken ct = default)
+    {
+        actor.Require(Permission.Respond);
+        var incident = (await journal.Load(Streams.Incidents, incidentId, ct)).State;
+        if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
+        await wall.Require(actor, incident.Service, "incident", ct);
+        if (incident.Status == IncidentStatus.Closed) throw new RefusedException(RefusalKind.Conflict, $"Incident {incident.Number} is closed; declare a new one.");
+        var found = await plans.Get(plan, version, ct);
+        var id = "run-" + Guid.CreateVersion7().ToString("N");
+        var now = time.GetUtcNow();
+        var verdict = await policies.For(found.Plan, incident.Service, incident.Environment, incident.Severity, dryRun, actor, ct);
+        var request = new RequestRun(id, incidentId, found, incident.Service, incident.Environment, parameters, dryRun, reason, actor.Person, now, verdict, [.. actor.Roles, .. actor.Groups]);
+        var run = dryRun
+            ? (await journal.Execute(Streams.Runs, id, s => RunDecider.Decide(s, request), actor.Person, now, ct)).State
+            : (await journal.ExecuteBoth(Streams.Runs, id, s => RunDecider.Decide(s, request),
+                Streams.Incidents, incidentId, (s, _) => IncidentDecider.Decide(s, new LinkRun(id, plan, "requested", $"Asked for '{found.Plan.Title}'", actor.Person, now)), actor.Person, now, ct)).First;
+        await door.WakeWhenLive(run, ct);
+        return run;
+    }
+
+    /// <summary>The service's emergency rollback or circuit breaker, in one confirmed action: asked for, and started at once where the policy lets a commander do so.</summary>
+    /// <param name="confirm">The name of the service, typed by whoever orders it.</param>
+    /// <exception cref="RefusedException">There is no such plan, the name is another, or a parameter is missing.</exception>
+    public async Task<Run> Emergency(Actor actor, string incidentId, PlanPurpose purpose, string confirm, IReadOnlyDictionary<string, string> parameters, string reason, CancellationToken ct = default)
+    {
+        actor.Require(Permission.Command);
+        var incident = (await journal.Load(Streams.Incidents, incidentId, ct)).State;
+        if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
+        await wall.Require(actor, incident.Service, "incident", ct);
+        if (confirm != incident.Service) throw new RefusedException(RefusalKind.Invalid, $"Type the name of the service, {incident.Service}, to say that you mean it.", "confirm");
+        var plan = await EmergencyPlan(actor, incident.Service, purpose, ct)
+            ?? throw new RefusedException(RefusalKind.NotFound, $"The library has no {(purpose == PlanPurpose.Emergency ? "emergency rollback" : "circuit breaker")} for {incident.Service}.");
+        // What was asked for and not started yet is what is meant: a second try must not become a second rollback.
+        var waiting = (await rows.OfIncident(incidentId, ct)).Find(r => r.Plan == plan.Name && r.PlanVersion == plan.Version && r is { Status: RunStatus.AwaitingApproval, DryRun: false });
+        var run = waiting is not null ? await door.Get(actor, waiting.Id, ct) : await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
+        return run is { Status: RunStatus.AwaitingApproval, Policy.BreakGlass: true } ? await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct) : run;
+    }
+
+    /// <summary>The plan behind the emergency buttons of a service; null when nobody wrote one.</summary>
+    public async Task<PlanVersion?> EmergencyPlan(Actor actor, string service, PlanPurpose purpose, CancellationToken ct = default)
+    {
+        actor.Require(Permission.See);
+        return (await plans.For(service, ct)).Where(p => p.Plan.Purpose == purpose && p.Plan.Service == service).OrderBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault();
+    }
+}
