@@ -26,12 +26,17 @@ public static class StoreSetup
         return services;
     }
 
+    /// <summary>No transaction of ours waits for anything that takes this long; whoever does is gone, and PostgreSQL ends its session.</summary>
+    private static readonly TimeSpan LongestIdleTransaction = TimeSpan.FromSeconds(20);
+
     /// <summary>Statements are prepared once they repeat: the engine sends the same few thousands of times.</summary>
     public static NpgsqlDataSource Connect(string connectionString)
     {
         var builder = new NpgsqlDataSourceBuilder(connectionString);
         builder.ConnectionStringBuilder.MaxAutoPrepare = 50;
         builder.ConnectionStringBuilder.ApplicationName ??= "rollback-console";
+        // A node that froze in the middle of a transaction must not keep its locks from the others for ever.
+        builder.ConnectionStringBuilder.Options = $"{builder.ConnectionStringBuilder.Options} -c idle_in_transaction_session_timeout={(int)LongestIdleTransaction.TotalMilliseconds}".Trim();
         return builder.Build();
     }
 

@@ -8,6 +8,7 @@ using System.Text.Json;
 using Microsoft.Playwright;
 using Npgsql;
 using RollbackConsole.Store.Embedded;
+using RollbackConsole.Tests;
 
 namespace RollbackConsole.Benchmarks;
 
@@ -19,7 +20,7 @@ internal sealed class AlertBench(string folder)
     private const int Services = 50;
 
     private readonly string _data = Path.Combine(folder, "data");
-    private readonly string _address = $"http://127.0.0.1:{FreePort()}";
+    private readonly string _address = $"http://127.0.0.1:{Ports.Free()}";
 
     public async Task Run(int rounds)
     {
@@ -123,12 +124,5 @@ internal sealed class AlertBench(string folder)
         start.Environment["Console__Urls"] = _address;
         start.Environment["Console__DataDirectory"] = _data;
         return Process.Start(start)!;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

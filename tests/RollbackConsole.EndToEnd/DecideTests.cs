@@ -149,6 +149,7 @@ public sealed class DecideTests(RunningConsole console)
         await page.CheckAsync($"[data-testid=declare-dialog] [data-testid=signal-{fact}]");
         await page.ClickAsync("[data-testid=declare-dialog] [data-testid=confirm]");
         await page.WaitForSelectorAsync($"h1:has-text('{title}')");
+        await page.WaitForSelectorAsync(".rz-dialog", new() { State = WaitForSelectorState.Detached });
     }
 
     /// <summary>Other tests begin with a quiet board.</summary>

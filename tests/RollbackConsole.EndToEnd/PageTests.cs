@@ -28,7 +28,9 @@ public sealed class PageTests(RunningConsole console)
         {
             await page.GotoAsync(console.Address + path);
             await page.WaitForSelectorAsync(ready);
-            await page.WaitForTimeoutAsync(300);
+            // What still fills or fades is not what people read.
+            await page.WaitForFunctionAsync("() => !document.querySelector('main .loading') && document.getAnimations().every(a => a.playState !== 'running' || a.effect?.getComputedTiming().iterations === Infinity)");
+            await page.WaitForTimeoutAsync(200);
             var overflow = await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - document.documentElement.clientWidth");
             Assert.True(overflow <= 1, $"{path} is {overflow} px too wide at {width} px.");
             var found = (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").ToList();

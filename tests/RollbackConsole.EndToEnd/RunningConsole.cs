@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using RollbackConsole.Tests;
@@ -23,6 +25,9 @@ public sealed partial class RunningConsole : IAsyncLifetime
     private Process? _process;
     private IPlaywright? _playwright;
     private IBrowser? _browser;
+    private string? _test;
+    private readonly List<IBrowserContext> _contexts = [];
+    private readonly ConcurrentQueue<string> _pageErrors = new();
 
     public string Address { get; private set; } = "";
 
@@ -103,14 +108,38 @@ public sealed partial class RunningConsole : IAsyncLifetime
     public async Task<IPage> Open(BrowserNewContextOptions? options = null)
     {
         Assert.SkipWhen(Missing is not null, Missing ?? "");
+        await Begin();
         var context = await _browser!.NewContextAsync(options ?? new() { ViewportSize = new() { Width = 1440, Height = 900 } });
+        _contexts.Add(context);
         var page = await context.NewPageAsync();
-        page.PageError += (_, e) => _output.Enqueue("page error: " + e);
+        page.PageError += (_, e) => _pageErrors.Enqueue(e);
         return page;
     }
 
-    /// <summary>What the browser complained about: nothing may go wrong unseen.</summary>
-    public IEnumerable<string> PageErrors => _output.Where(l => l.StartsWith("page error", StringComparison.Ordinal));
+    /// <summary>What the browser complained about in this test: nothing may go wrong unseen.</summary>
+    public IEnumerable<string> PageErrors => _pageErrors;
+
+    /// <summary>Pages of the test before would go on being live, and take the machine from this one.</summary>
+    private async Task Begin()
+    {
+        if (TestContext.Current.Test?.UniqueID == _test) return;
+        _test = TestContext.Current.Test?.UniqueID;
+        foreach (var context in _contexts) await context.CloseAsync();
+        _contexts.Clear();
+        _pageErrors.Clear();
+    }
+
+    /// <summary>Ends whatever is open, for a story that begins with a quiet board.</summary>
+    public async Task Quiet()
+    {
+        using var api = await Api("admin", "commander");
+        foreach (var incident in (await api.GetFromJsonAsync<JsonElement>("incidents?status=open&limit=500")).GetProperty("items").EnumerateArray())
+        {
+            var id = incident.GetProperty("id").GetString();
+            if (incident.GetProperty("status").GetString() == "open") (await api.PostAsJsonAsync($"incidents/{id}/resolve", new { summary = "over" })).EnsureSuccessStatusCode();
+            (await api.PostAsync($"incidents/{id}/close", null)).EnsureSuccessStatusCode();
+        }
+    }
 
     /// <summary>Runs the admin command line against the running console, and answers with what it printed.</summary>
     public async Task<string> Cli(params string[] arguments)
@@ -134,7 +163,7 @@ public sealed partial class RunningConsole : IAsyncLifetime
 
     private Process Start(string[] arguments)
     {
-        if (Address.Length == 0) Address = $"http://127.0.0.1:{FreePort()}";
+        if (Address.Length == 0) Address = $"http://127.0.0.1:{Ports.Free()}";
         return Start(arguments, Address, DataDirectory, demo: true, [.. Provider.Settings, ("OAuth:Title", "Sign in with the company"), ("OAuth:Roles:responder", "engineers")]);
     }
 
@@ -149,13 +178,6 @@ public sealed partial class RunningConsole : IAsyncLifetime
         start.Environment["Demo__Shop"] = Path.Combine(Root, "deploy/demo/Shop/bin", Configuration, "net10.0/shop.dll");
         foreach (var (key, value) in settings) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         return Process.Start(start)!;
-    }
-
-    internal static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [GeneratedRegex(@"One-time password of '(?<name>\w+)' \([^)]*\): (?<password>\S+)", RegexOptions.ExplicitCapture, 1000)]

@@ -115,7 +115,7 @@ public sealed class TrustPageTests(RunningConsole console)
         await commander.FillAsync("[data-testid=typed]", "shop-api");
         await commander.DblClickAsync("[data-testid=confirm]");
         await commander.WaitForSelectorAsync("[data-testid=glass]");
-        await commander.WaitForSelectorAsync("[data-testid=run-state]:has-text('succeeded')", new() { Timeout = 60_000 });
+        await commander.WaitForSelectorAsync("[data-testid=run-state]:has-text('succeeded')", new() { Timeout = 300_000 });
         var runs = await api.GetFromJsonAsync<JsonElement>($"incidents/{incident}/timeline?limit=500");
         Assert.Single(runs.GetProperty("items").EnumerateArray(), r => r.GetProperty("kind").GetString() == "run.glass.broken");
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -36,6 +37,7 @@ public sealed class AlertTests(TestCluster cluster)
         for (var n = 0; n < 5; n++) await Send(node, Alert("a", start));
         await Send(node, Alert("a", start, firing: false));
         await node.Incident(i => !i.Alerts["a"].Alert.Firing);
+        await node.Drained();
         // A resolved alert is shown, and closes nothing by itself.
         Assert.Equal(IncidentStatus.Open, (await node.Only()).Status);
         var row = (await node.Get<AlertRows>().OfIncident(incident.Id)).Single(r => r.Alert.Fingerprint == "a");
@@ -117,8 +119,9 @@ public sealed class AlertTests(TestCluster cluster)
         await node.Incident(i => i.LevelReached == 2);
         await Until(() => hook.Received.Count >= 2);
         Assert.All(hook.Received, r => Assert.Equal("Bearer let-me-in", r.Authorization));
-        var first = JsonDocument.Parse(hook.Received[0].Body).RootElement;
-        Assert.Equal((1, "Broken", "@level-1"), (first.GetProperty("incident").GetProperty("number").GetInt32(), first.GetProperty("incident").GetProperty("title").GetString(), first.GetProperty("contact").GetProperty("address").GetString()));
+        // Which of the two comes through first is not said: the first try of each may be the one that is turned away.
+        var first = Assert.Single(hook.Received.Select(r => JsonDocument.Parse(r.Body).RootElement), r => r.GetProperty("contact").GetProperty("address").GetString() == "@level-1").GetProperty("incident");
+        Assert.Equal((1, "Broken"), (first.GetProperty("number").GetInt32(), first.GetProperty("title").GetString()));
         Assert.Equal(hook.Received.Select(r => r.Key).Distinct(), hook.Received.Select(r => r.Key));
         await Until(async () => (await node.Get<Outbox>().OfIncident(incident.Id)).All(d => d.Status == "sent"));
         Assert.Contains(await node.Get<Outbox>().OfIncident(incident.Id), d => d.Attempts == 2);
@@ -245,7 +248,7 @@ public sealed class AlertTests(TestCluster cluster)
     {
         for (var tries = 0; !await reached(); tries++)
         {
-            Assert.True(tries < 200, "It did not happen within 20 s.");
+            Assert.True(tries < 1200, "It did not happen within two minutes.");
             await Task.Delay(100);
         }
     }
@@ -261,7 +264,9 @@ public sealed class AlertTests(TestCluster cluster)
         /// <summary>Every knock at the door, also those that were turned away.</summary>
         public int Knocks;
 
-        public List<(string Body, string Authorization, string Key)> Received { get; } = [];
+        private readonly ConcurrentQueue<(string Body, string Authorization, string Key)> _received = new();
+
+        public IReadOnlyCollection<(string Body, string Authorization, string Key)> Received => _received.ToArray();
 
         public string Url => _app.Urls.First() + "/hook";
 
@@ -277,7 +282,7 @@ public sealed class AlertTests(TestCluster cluster)
                 var body = await reader.ReadToEndAsync();
                 Interlocked.Increment(ref hook.Knocks);
                 if (Interlocked.Decrement(ref hook._failures) >= 0) return Results.StatusCode((int)HttpStatusCode.ServiceUnavailable);
-                lock (hook.Received) hook.Received.Add((body, context.Request.Headers.Authorization.ToString(), context.Request.Headers["Idempotency-Key"].ToString()));
+                hook._received.Enqueue((body, context.Request.Headers.Authorization.ToString(), context.Request.Headers["Idempotency-Key"].ToString()));
                 return Results.Ok();
             });
             await hook._app.StartAsync();

@@ -18,6 +18,7 @@ using RollbackConsole.Engine.Signals;
 using RollbackConsole.Steps;
 using RollbackConsole.Steps.Running;
 using RollbackConsole.Store;
+using RollbackConsole.Store.Communication;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
@@ -36,6 +37,9 @@ internal sealed class Node : IAsyncDisposable
 
     private Node(IHost host) => _host = host;
 
+    /// <summary>A lease that no stall of a busy machine outlives, for nodes that hand over of their own will.</summary>
+    public static readonly TimeSpan LongLease = TimeSpan.FromSeconds(20);
+
     public T Get<T>() where T : notnull => _host.Services.GetRequiredService<T>();
 
     public RunControl Runs => Get<RunControl>();
@@ -44,7 +48,7 @@ internal sealed class Node : IAsyncDisposable
 
     public ApprovalDesk Approvals => Get<ApprovalDesk>();
 
-    public static async Task<Node> Start(string connection, string folder, string name = "node:1", TimeSpan? lease = null, params (string, string)[] settings)
+    public static async Task<Node> Start(string connection, string folder, string name = "node:1", TimeSpan? lease = null, TimeSpan? handOver = null, params (string, string)[] settings)
     {
         await using (var source = StoreSetup.Connect(connection)) await StoreSetup.Migrate(source, default);
         var builder = Host.CreateEmptyApplicationBuilder(null);
@@ -58,7 +62,7 @@ internal sealed class Node : IAsyncDisposable
             o.LeaseLength = lease ?? TimeSpan.FromSeconds(3);
             o.ReconcileEvery = TimeSpan.FromMilliseconds(300);
             o.LogFlushEvery = TimeSpan.FromMilliseconds(30);
-            o.HandOverWithin = TimeSpan.FromSeconds(3);
+            o.HandOverWithin = handOver ?? TimeSpan.FromSeconds(3);
         });
         builder.Services.Configure<HostOptions>(h => h.ShutdownTimeout = TimeSpan.FromSeconds(20));
         builder.Services.AddStore(connection).AddSteps().AddEngine().AddEngineJobs(16);
@@ -82,14 +86,14 @@ internal sealed class Node : IAsyncDisposable
         return await Approvals.Decide(Approver, run.Id, true, null, run.Digest, "");
     }
 
-    /// <summary>Waits for a state, by looking; a minute without it is a failure that shows the last state.</summary>
+    /// <summary>Waits for a state, by looking; three minutes without it is a failure that shows the last state.</summary>
     public async Task<Run> Until(string run, Func<Run, bool> reached)
     {
         for (var tries = 0; ; tries++)
         {
             var state = (await Get<EventJournal>().Load(Streams.Runs, run)).State;
             if (reached(state)) return state;
-            Assert.True(tries < 600, $"The run is {state.Status}/{state.Outcome}: {string.Join(", ", state.Steps.Select(s => $"{s.Step.Id} {s.Status} {s.Summary}"))}");
+            Assert.True(tries < 1800, $"The run is {state.Status}/{state.Outcome}: {string.Join(", ", state.Steps.Select(s => $"{s.Step.Id} {s.Status} {s.Summary}"))}");
             await Task.Delay(100);
         }
     }
@@ -103,7 +107,7 @@ internal sealed class Node : IAsyncDisposable
         for (var tries = 0; ; tries++)
         {
             if ((await Get<IncidentRows>().List(null, null, 1)).FirstOrDefault() is { } row && (await Get<EventJournal>().Load(Streams.Incidents, row.Id)).State is var state && reached(state)) return state;
-            Assert.True(tries < 200, "The incident did not come into that state within 20 s.");
+            Assert.True(tries < 1200, "The incident did not come into that state within two minutes.");
             await Task.Delay(100);
         }
     }
@@ -113,7 +117,17 @@ internal sealed class Node : IAsyncDisposable
     {
         for (var tries = 0; (await Get<AlertRows>().Waiting(1, default)).Count > 0; tries++)
         {
-            Assert.True(tries < 600, "Alerts still wait after a minute.");
+            Assert.True(tries < 3000, "Alerts still wait after five minutes.");
+            await Task.Delay(100);
+        }
+    }
+
+    /// <summary>Waits until whatever was to be sent for an incident has been told or missed.</summary>
+    public async Task Told(string incident)
+    {
+        for (var tries = 0; (await Get<Outbox>().OfIncident(incident)).Any(d => d.Status == "pending"); tries++)
+        {
+            Assert.True(tries < 600, "Messages still wait after a minute.");
             await Task.Delay(100);
         }
     }

@@ -23,17 +23,22 @@ public sealed class TrustTests(TestCluster cluster)
     {
         var connection = await cluster.EmptyDatabase();
         var counter = Path.Combine(cluster.Folder(), "count");
-        var first = await Node.Start(connection, cluster.Folder(), "node:1");
+        var go = Path.Combine(cluster.Folder(), "go");
+        var first = await Node.Start(connection, cluster.Folder(), "node:1", Node.LongLease, handOver: TimeSpan.FromSeconds(15));
         var run = await first.RequestAndApprove($$"""
             plan: handed
             title: Handed over
             steps:
-              - { id: one, uses: script/run, with: { body: "echo one >> {{counter}}; sleep 1.5; echo one-done >> {{counter}}" } }
+              - { id: one, uses: script/run, with: { body: "echo one >> {{counter}}; while [ ! -e {{go}} ]; do sleep 0.1; done; echo one-done >> {{counter}}" } }
               - { id: two, uses: script/run, with: { body: "echo two >> {{counter}}" } }
             """);
         await first.Until(run.Id, _ => File.Exists(counter));
-        await using var second = await Node.Start(connection, cluster.Folder(), "node:2");
-        await first.DisposeAsync();
+        await using var second = await Node.Start(connection, cluster.Folder(), "node:2", Node.LongLease);
+        var stopping = first.DisposeAsync();
+        // The step ends while its node is stopping, which it learns at its own pace.
+        await Task.Delay(3000, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(go, "");
+        await stopping;
         var done = await second.Finished(run.Id);
         Assert.Equal((RunOutcome.Succeeded, 2), (done.Outcome!.Value, done.Epoch));
         Assert.All(done.Steps, s => Assert.Equal(1, s.Attempt));
@@ -45,7 +50,7 @@ public sealed class TrustTests(TestCluster cluster)
     public async Task A_gate_in_the_middle_waits_across_a_change_of_nodes()
     {
         var connection = await cluster.EmptyDatabase();
-        var first = await Node.Start(connection, cluster.Folder(), "node:1");
+        var first = await Node.Start(connection, cluster.Folder(), "node:1", Node.LongLease);
         var run = await first.RequestAndApprove("""
             plan: gated
             title: Gated
@@ -55,7 +60,7 @@ public sealed class TrustTests(TestCluster cluster)
               - { id: two, uses: command/run, with: { argv: [/bin/true] } }
             """);
         await first.Until(run.Id, r => r.Find("gate")!.Status == StepStatus.Running);
-        await using var second = await Node.Start(connection, cluster.Folder(), "node:2");
+        await using var second = await Node.Start(connection, cluster.Folder(), "node:2", Node.LongLease);
         await first.DisposeAsync();
         var moved = await second.Until(run.Id, r => r is { Epoch: 2 } && r.Find("gate")!.Status == StepStatus.Running);
         Assert.Equal("node:2", moved.Node);
@@ -208,7 +213,7 @@ public sealed class TrustTests(TestCluster cluster)
         await using (var source = Npgsql.NpgsqlDataSource.Create(target))
         await using (var command = source.CreateCommand("create table t (n int)")) await command.ExecuteNonQueryAsync();
         var first = await Node.Start(connection, folder, "node:1", settings: settings);
-        var run = await first.RequestAndApprove("{plan: migrate, title: Migrate, steps: [{id: change, uses: postgres/migrate, with: {database: shop, sql: 'insert into t values (1); select pg_sleep(8)'}}]}");
+        var run = await first.RequestAndApprove("{plan: migrate, title: Migrate, steps: [{id: change, uses: postgres/migrate, with: {database: shop, sql: 'insert into t values (1); select pg_sleep(12)'}}]}");
         await first.Until(run.Id, r => File.Exists(Path.Combine(folder, "runs", run.Id, "change-1.transaction")));
         await Task.Delay(1000, TestContext.Current.CancellationToken);
         await first.DisposeAsync();

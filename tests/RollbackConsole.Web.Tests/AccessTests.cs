@@ -120,7 +120,7 @@ public sealed partial class AccessTests(TestCluster cluster)
         Assert.Contains("error=locked", (await Submit(browser, "victim", "a-long-password-1")).Headers.Location!.ToString(), StringComparison.Ordinal);
         // And whoever goes on guessing other names is slowed down.
         var answers = new List<string>();
-        for (var n = 0; n < 40; n++) answers.Add((await Submit(browser, $"name-{n}", "wrong")).Headers.Location!.ToString());
+        for (var n = 0; n < 200 && !answers.Exists(a => a.Contains("error=again", StringComparison.Ordinal)); n++) answers.Add((await Submit(browser, $"name-{n}", "wrong")).Headers.Location!.ToString());
         Assert.Contains(answers, a => a.Contains("error=wrong", StringComparison.Ordinal));
         Assert.Contains("error=again", answers[^1], StringComparison.Ordinal);
         Assert.True((await console.Services.GetRequiredService<EventJournal>().Search(new JournalSearch(Kind: "access.sign-in.failed"))).Count >= 6);

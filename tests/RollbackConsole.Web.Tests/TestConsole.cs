@@ -89,7 +89,7 @@ internal static class Answers
         {
             var found = await (await client.GetAsync(path)).Json();
             if (reached(found)) return found;
-            Assert.True(tries < 300, found.ToString());
+            Assert.True(tries < 1200, found.ToString());
             await Task.Delay(100);
         }
     }

@@ -13,7 +13,7 @@ internal sealed class NodeProcess(string name, string folder, string connection,
 
     public string Name => name;
 
-    public string Address { get; } = $"http://127.0.0.1:{FreePort()}";
+    public string Address { get; } = $"http://127.0.0.1:{Ports.Free()}";
 
     private static string Root
     {
@@ -84,12 +84,5 @@ internal sealed class NodeProcess(string name, string folder, string connection,
         start.Environment["Demo__Enabled"] = "false";
         start.Environment["Engine__LeaseLength"] = lease;
         return Process.Start(start)!;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

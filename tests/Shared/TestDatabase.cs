@@ -32,7 +32,7 @@ public sealed class TestCluster : IAsyncLifetime
     public async Task<string> EmptyDatabase()
     {
         Assert.SkipWhen(_cluster is null, "PostgreSQL is not installed on this machine.");
-        var connection = new NpgsqlConnectionStringBuilder(_cluster!.ConnectionString) { Database = $"test_{Interlocked.Increment(ref _databases)}", MaxPoolSize = 40 }.ConnectionString;
+        var connection = new NpgsqlConnectionStringBuilder(_cluster!.ConnectionString) { Database = $"test_{Interlocked.Increment(ref _databases)}", MaxPoolSize = 40, Timeout = 120 }.ConnectionString;
         await EmbeddedCluster.EnsureDatabase(connection, CancellationToken.None);
         return connection;
     }

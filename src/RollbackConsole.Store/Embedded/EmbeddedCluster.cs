@@ -78,12 +78,29 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         if (running is null || !await Answers(running, ct))
         {
             var port = FreePort();
-            await Run("pg_ctl", ["start", "-w", "-t", "60", "-D", Cluster, "-l", Path.Combine(Cluster, "server.log"), "-o",
-                $"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200"], ct);
+            await Launch(port, ct);
             running = Connection(port, await File.ReadAllTextAsync(PasswordFile, ct), database);
         }
         ConnectionString = running;
         await EnsureDatabase(ConnectionString, ct);
+    }
+
+    private async Task Launch(int port, CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await Run("pg_ctl", ["start", "-w", "-t", "60", "-D", Cluster, "-l", Path.Combine(Cluster, "server.log"), "-o",
+                    $"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200"], ct);
+                return;
+            }
+            catch (EmbeddedClusterException e) when (tries < 5 && e.Message.Contains("shared memory block", StringComparison.Ordinal))
+            {
+                // The server was killed a moment ago and its last children still hold its memory.
+                await Task.Delay(TimeSpan.FromSeconds(1), ct);
+            }
+        }
     }
 
     /// <summary>Makes the database of a connection string when it is not there yet.</summary>

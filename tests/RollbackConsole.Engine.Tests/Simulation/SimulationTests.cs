@@ -5,6 +5,7 @@ namespace RollbackConsole.Engine.Tests.Simulation;
 
 /// <summary>A hundred thousand lives against the invariants of the design. A life that breaks one is named by its seed: put it into
 /// ROLLBACK_CONSOLE_SEED and run this test alone to live it again, event by event.</summary>
+[Collection(nameof(Alone))]
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     /// <summary>Enough to meet rare orders; ROLLBACK_CONSOLE_HISTORIES asks for more.</summary>
@@ -39,3 +40,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     public void The_same_seed_lives_the_same_life() =>
         Assert.All(Enumerable.Range(0, 50), seed => Assert.Equal(Life.Of(seed).Events.Select(EventKinds.ToJson), Life.Of(seed).Events.Select(EventKinds.ToJson)));
 }
+
+/// <summary>It takes every core: what runs beside it would meet its own limits of time.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
