@@ -164,8 +164,40 @@ public sealed class ApprovalTests
         Assert.Equal(RefusalKind.Forbidden, run.Refused(new ClaimApproval(Commander, Noon)).Kind);
         run = run.Do(new ClaimApproval(Approver, Noon));
         Assert.Empty(RunDecider.Decide(run, new ClaimApproval(Approver, Noon.AddMinutes(1))).Events);
-        Assert.Equal(Lead.Id, run.Do(new ClaimApproval(Lead, Noon.AddMinutes(1))).Claim!.By.Id);
+        var refused = run.Refused(new ClaimApproval(Lead, Noon.AddMinutes(1)));
+        Assert.Equal(RefusalKind.Conflict, refused.Kind);
+        Assert.StartsWith("Approver looks at it already", refused.Reason, StringComparison.Ordinal);
+        Assert.Equal(Lead.Id, run.Do(new ClaimApproval(Lead, Noon + RunDecider.ClaimLasts)).Claim!.By.Id);
         Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon.AddMinutes(1))).Status);
+    }
+
+    [Fact]
+    public void Whoever_said_yes_may_think_again_until_something_has_begun()
+    {
+        var two = Asked(Needs(new ApprovalRequirement(Role.Approver, 2, true, ""))).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon)));
+        Assert.Equal(RunOutcome.Rejected, two.Do(new DecideApproval(false, null, two.Digest, "I looked again", Approver, Noon)).Outcome);
+        var queued = Asked(SecondPerson).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon)));
+        Assert.Equal(RefusalKind.Conflict, queued.Refused(new DecideApproval(false, null, queued.Digest, "no", Lead, Noon)).Kind);
+        Assert.Equal((RunOutcome.Rejected, Role.Approver), queued.Do(new DecideApproval(false, null, queued.Digest, "I looked again", Approver, Noon)).With(r => (r.Outcome!.Value, r.RefusedBy!.Group)));
+        var started = queued.Do(new LeaseRun("n", Noon));
+        Assert.Equal(RefusalKind.Conflict, started.Refused(new DecideApproval(false, null, queued.Digest, "no", Approver, Noon)).Kind);
+    }
+
+    [Fact]
+    public void A_group_that_is_called_like_a_role_gives_nobody_the_role()
+    {
+        var run = Asked(SecondPerson);
+        Assert.Equal(RefusalKind.Forbidden, run.Refused(new DecideApproval(true, null, run.Digest, "", new Actor("x", "X", [Role.Viewer], [Role.Approver]), Noon)).Kind);
+    }
+
+    [Fact]
+    public void An_emergency_does_not_wait_for_the_window_that_it_was_given()
+    {
+        var run = Asked(SecondPerson with { Windows = [new([DayOfWeek.Saturday], new(22, 0), new(4, 0))] }).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon)));
+        Assert.True(run.WaitsForWindow(Noon));
+        run = run.Do(new BreakGlass("fire", run.Digest, Commander.Person, Noon));
+        Assert.False(run.WaitsForWindow(Noon));
+        Assert.Equal(RunStatus.Running, run.Do(new LeaseRun("n", Noon)).Status);
     }
 
     [Fact]

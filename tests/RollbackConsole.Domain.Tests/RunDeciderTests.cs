@@ -278,7 +278,52 @@ public sealed class RunDeciderTests
         Assert.Equal(RunStatus.Aborting, run.Status);
         run = run.Finish("a", StepStatus.Canceled);
         Assert.Equal(RunOutcome.Aborted, run.Outcome);
-        Assert.Contains("b", run.Summary, StringComparison.Ordinal);
+        Assert.Contains("Ended in the middle, look at their targets: a. Not done: b.", run.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_aborted_run_says_of_everything_that_began_that_its_target_has_to_be_looked_at()
+    {
+        var again = Step("again") with { Effect = Effect.Idempotent };
+        var run = Running(PlanOf(again, again with { Id = "late", Title = "late", Attempts = 3 }, Step("bad") with { OnFailure = OnFailure.Continue }, Step("last", "again")));
+        run = run.Finish("late", StepStatus.Failed).Finish("bad", StepStatus.Failed).Do(new AbortRun("stop", Commander.Person, Noon));
+        // The node dies while it aborts: what was interrupted touched its target, although it is to be done again.
+        run = run.Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal("Aborted after 0 of 4 steps. Ended in the middle, look at their targets: again, late. Failed: bad. Not done: last.", run.Summary);
+    }
+
+    [Fact]
+    public void Two_people_who_decide_on_the_same_attempt_repeat_it_once()
+    {
+        var run = Running(PlanOf(Step("a"))).Finish("a", StepStatus.Failed).Do(new RetryStep("a", "again", Commander.Person, Noon, 1)).Do(new AdvanceRun(1, Noon)).Finish("a", StepStatus.Failed);
+        Assert.Equal(StepStatus.Failed, run.StatusOf("a"));
+        Assert.Contains("attempt 2 by now", run.Refused(new RetryStep("a", "again", Commander.Person, Noon, 1)).Reason, StringComparison.Ordinal);
+        Assert.Equal(RefusalKind.Conflict, run.Refused(new SkipStep("a", "enough", Commander.Person, Noon, 1)).Kind);
+        Assert.Equal(StepStatus.Skipped, run.Do(new SkipStep("a", "enough", Commander.Person, Noon, 2)).StatusOf("a"));
+        var unknown = Running(PlanOf(Step("a"))).Do(new LeaseRun("node:2", Noon)).Do(new AdvanceRun(2, Noon));
+        Assert.Equal(RefusalKind.Conflict, unknown.Refused(new SettleOutcome("a", StepStatus.Succeeded, "looked", Commander.Person, Noon, 2)).Kind);
+        Assert.Equal(StepStatus.Succeeded, unknown.Do(new SettleOutcome("a", StepStatus.Succeeded, "looked", Commander.Person, Noon, 1)).StatusOf("a"));
+    }
+
+    [Fact]
+    public void A_step_that_loses_its_node_again_and_again_waits_for_a_person_and_a_gate_does_not()
+    {
+        var run = Running(PlanOf(Step("a") with { Effect = Effect.Idempotent }, Step("gate") with { Uses = Gates.Kind, Effect = Effect.Idempotent }));
+        for (var n = 1; n < RunDecider.MostInterruptions; n++) run = run.Do(new LeaseRun($"node:{n}", Noon)).Do(new AdvanceRun(n + 1, Noon));
+        Assert.Equal((StepStatus.Running, RunDecider.MostInterruptions), (run.StatusOf("a"), run.Find("a")!.Attempt));
+        run = run.Do(new LeaseRun("last", Noon)).Do(new AdvanceRun(run.Epoch + 1, Noon));
+        Assert.Equal((StepStatus.Error, StepStatus.Pending), (run.StatusOf("a"), run.StatusOf("gate")));
+        run = run.Do(new RetryStep("a", "the node has more memory now", Commander.Person, Noon)).Do(new AdvanceRun(run.Epoch, Noon));
+        Assert.Equal((StepStatus.Running, StepStatus.Running, 0), (run.StatusOf("a"), run.StatusOf("gate"), run.Find("a")!.Interruptions));
+    }
+
+    [Fact]
+    public void What_ended_later_is_undone_first_whatever_the_clocks_of_the_nodes_said()
+    {
+        var run = Running(PlanOf(Step("a") with { Undo = Step("undo-a") }, Step("b", "a") with { Undo = Step("undo-b") }, Step("c", "b") with { OnFailure = OnFailure.Recover }));
+        // The second node's clock is behind the first one's.
+        run = run.Finish("a", at: Noon.AddMinutes(5)).Finish("b", at: Noon).Finish("c", StepStatus.Failed, Noon);
+        Assert.Equal(["undo-b", "undo-a"], run.Steps.Where(s => s.Part == StepPart.Undo).Select(s => s.Step.Id));
     }
 
     [Fact]

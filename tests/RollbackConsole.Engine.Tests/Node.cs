@@ -73,11 +73,11 @@ internal sealed class Node : IAsyncDisposable
     }
 
     /// <summary>Keeps a plan and asks for a run of it on a fresh incident.</summary>
-    public async Task<Run> Request(string yaml, bool dryRun = false, Dictionary<string, string>? parameters = null, string environment = "production")
+    public async Task<Run> Request(string yaml, bool dryRun = false, Dictionary<string, string>? parameters = null, string environment = "production", Actor? by = null)
     {
         var plan = await Get<PlanLibrary>().Put(Admin, null, yaml, default);
         var incident = await Get<IncidentDesk>().Declare(Commander, "Broken", "shop", environment, null, Level.High);
-        return await Requests.Request(Commander, incident.Id, plan.Name, plan.Version, parameters ?? [], dryRun, "test");
+        return await Requests.Request(by ?? Commander, incident.Id, plan.Name, plan.Version, parameters ?? [], dryRun, "test");
     }
 
     public async Task<Run> RequestAndApprove(string yaml, Dictionary<string, string>? parameters = null)

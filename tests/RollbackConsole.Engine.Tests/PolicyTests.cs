@@ -48,6 +48,8 @@ public sealed class PolicyTests
         Assert.Equal(["chat", "mail", "pager"], verdict.Notify);
         Assert.Equal("tenants/tenant-1000", verdict.Reasons.Single(r => r.Rule == "default/second-person").WaivedBy);
         Assert.Empty(verdict.Blocks);
+        // The default's leave to start alone goes with the default's approvals: this tenant has agreed to nothing of the kind.
+        Assert.False(verdict.BreakGlass);
         Assert.Contains("The plan may take 20m; 15m is allowed", Ask(facts with { Plan = Checked() with { Objective = TimeSpan.FromMinutes(20) } }).Blocks[0], StringComparison.Ordinal);
         Assert.Contains("names no objective", Ask(facts with { Plan = Checked() with { Objective = null } }).Blocks[0], StringComparison.Ordinal);
         Assert.Contains("compares data", Assert.Single(Ask(facts with { Plan = Checked() with { Checks = [Step("http/check")] } }).Blocks), StringComparison.Ordinal);

@@ -38,8 +38,8 @@ public static class PolicyEngine
         var all = matching.ConvertAll(m => m.Rule.Require);
         return new PolicyVerdict(requirements, Least(all, d => d.Expires), [.. all.Select(d => d.Window).OfType<MaintenanceWindow>().Distinct()], Least(all, d => d.MaximumTime),
             all.Count == 0 ? ValidationLevel.None : all.Max(d => d.Validation),
-            // One rule must allow it, and none may forbid it.
-            all.Exists(d => d.BreakGlass == true) && !all.Exists(d => d.BreakGlass == false), Least(all, d => d.ReviewWithin), all.Exists(d => d.Audit), Most(all, d => d.Retain),
+            // One rule must allow it, and none may forbid it. Whoever sets a rule's approvals aside has an agreement of their own: the leave to go without goes with them.
+            matching.Exists(m => m.Rule.Require.BreakGlass == true && !waived[m.Name].Any()) && !all.Exists(d => d.BreakGlass == false), Least(all, d => d.ReviewWithin), all.Exists(d => d.Audit), Most(all, d => d.Retain),
             [.. all.SelectMany(d => d.Prefer).Distinct(StringComparer.Ordinal)], [.. all.SelectMany(d => d.Notify).Distinct(StringComparer.Ordinal)], reasons, blocks);
     }
 

@@ -9,7 +9,7 @@ public static class PolicyWords
     public static IEnumerable<string> Of(PolicyDemand d, PolicyFacts? facts = null)
     {
         foreach (var a in d.Approvals) yield return Of(a);
-        foreach (var w in d.Waives) yield return $"sets aside the approvals of {w}";
+        foreach (var w in d.Waives) yield return $"sets aside the approvals of {w}, and its leave to start without them";
         if (d.Authority && facts is not null && !(facts.Escalation?.Levels ?? []).Any(l => l.Group is not null)) yield return "authority, but the escalation names no group, so nobody is held to it";
         else if (d.Authority) yield return facts is null ? "somebody with the authority of the escalation level" : $"authority for a {(facts.Complex ? "complex" : "standard")} rollback";
         if (d.MaximumTime is { } most) yield return $"at most {Duration.Format(most)} from approval to verified";

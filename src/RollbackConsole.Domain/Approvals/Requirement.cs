@@ -16,7 +16,8 @@ public sealed record ApprovalRequirement(
     IReadOnlyList<string>? Checklist = null, bool NeedsReference = false, bool AtEnd = false)
 {
     /// <summary>May this actor answer, the other rules aside?</summary>
-    public bool IsFor(Actor by) => new[] { Group }.Concat(OrGroups ?? []).Any(g => by.Roles.Contains(g, StringComparer.Ordinal) || by.Groups.Contains(g, StringComparer.Ordinal));
+    /// <remarks>A role is given by an administrator; a group that a sign-on provider happens to call <c>approver</c> is none.</remarks>
+    public bool IsFor(Actor by) => new[] { Group }.Concat(OrGroups ?? []).Any(g => (Role.All.Contains(g, StringComparer.Ordinal) ? by.Roles : by.Groups).Contains(g, StringComparer.Ordinal));
 
     [System.Text.Json.Serialization.JsonIgnore]
     public string Who => OrGroups is { Count: > 0 } ? $"{Group} (or {string.Join(", ", OrGroups)})" : Group;

@@ -155,7 +155,7 @@ public sealed record Incident
         // Whoever asks for a run has decided; the console's own request waits for a person.
         RunLinked { Kind: "requested" } r when r.By != Person.Console && (state.Decision?.Choice != Choice.RollBack || state.DecidedAt is null) =>
             state with { DecidedAt = r.At, DecidingRun = r.RunId, Decision = new IncidentDecided(Choice.RollBack, r.Summary, null, r.By, r.At) },
-        RunLinked { Kind: "rejected" or "expired" } r when r.RunId == state.DecidingRun =>
+        RunLinked { Kind: "rejected" or "expired" or "aborted" } r when r.RunId == state.DecidingRun =>
             state with { DecidedAt = null, DecidingRun = null, Decision = null, OverdueAt = null, ClockStartedAt = r.At, DecideBy = r.At + state.DecideWithin },
         ReviewDue r => state with { Reviews = state.Reviews.SetItem(r.RunId, new Review(r, 0, null, null)) },
         ReviewReminded r => state with { Reviews = state.Reviews.SetItem(r.RunId, state.Reviews[r.RunId] with { Reminders = r.Reminder, RemindedAt = r.At }) },

@@ -37,6 +37,7 @@ public static class IncidentDecider
         DeclareIncident d => Declare(d),
         _ when !s.Exists => Decision.Refuse(RefusalKind.NotFound, "There is no such incident."),
         LetTimePass t => Decision.Accept(IncidentClock.Due(s, t.SymptomSeen, t.Firing, t.At)),
+        LinkRun { Kind: "requested" } when s.Status == IncidentStatus.Closed => Decision.Conflict($"Incident {s.Number} is closed; declare a new one."),
         // What was on its way when the incident closed still reports its end into the timeline.
         LinkRun l => Decision.Accept([new RunLinked(l.RunId, l.Plan, l.Kind, l.Summary, l.By, l.At), .. l.Kind == "requested" && l.By != Person.Console ? Here(s, l) : []]),
         ReportDelivery r => Decision.Accept(r.Failure is { } why ? new ContactMissed(r.Delivery, r.Contact, r.Channel, why, r.At) : new ContactTold(r.Delivery, r.Contact, r.Channel, r.Attempts, r.At)),

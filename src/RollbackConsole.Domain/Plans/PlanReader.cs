@@ -164,7 +164,8 @@ public sealed partial class PlanReader(IReadOnlyDictionary<string, StepKindSchem
             read.Error(map["retry"]!, at + ".retry", "A step with 'effect: once' is never tried again by itself; leave 'retry' out, or make the step safe to repeat and say 'effect: idempotent'.");
         return new PlanStep(id, read.Text(map, "title", at, longest: 200) ?? id, uses,
             map["with"] is MapNode with ? (JsonObject)Canonical.ToJson(with)! : [], needs,
-            read.Duration(map, "timeout", at, LongestTimeout) ?? DefaultTimeout,
+            // People take longer than programs, and nobody's answer may be cut off by a default.
+            read.Duration(map, "timeout", at, LongestTimeout) ?? (uses is Runs.Gates.Kind or "confirm/checklist" ? LongestTimeout : DefaultTimeout),
             attempts,
             (retry is null ? null : read.Duration(retry, "delay", at + ".retry", TimeSpan.FromHours(1))) ?? TimeSpan.FromSeconds(5),
             // Whoever asks for retries says that the step may be repeated.

@@ -63,6 +63,13 @@ public sealed record Run
     /// <summary>The engine has work to do, or will have.</summary>
     public bool Live => Status is RunStatus.Queued or RunStatus.Running or RunStatus.Paused or RunStatus.NeedsDecision or RunStatus.Aborting;
 
+    /// <summary>Everything is said, and only the maintenance window is still closed.</summary>
+    public bool WaitsForWindow(DateTimeOffset now) => Status == RunStatus.Queued && Epoch == 0 && NotBefore > now;
+
+    /// <summary>Approvals in the middle or at the end that wait for an answer.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public IEnumerable<StepState> OpenGates => Steps.Where(s => s is { Status: StepStatus.Running, Confirmed: null, Step.Uses: Gates.Kind });
+
     public StepState? Find(string step) => Steps.FirstOrDefault(s => s.Step.Id == step);
 
     public static Run Apply(Run s, IEvent e) => e switch
@@ -113,6 +120,7 @@ public sealed record Run
         {
             Status = f.Status,
             FinishedAt = f.At,
+            Order = s.NextOrder,
             Probing = false,
             LeftOutByPlan = f.Status == StepStatus.Skipped,
             ExitCode = f.ExitCode,
@@ -122,11 +130,11 @@ public sealed record Run
             IntegrityDiffers = f.IntegrityDiffers || (x.IntegrityDiffers && f.Status != StepStatus.Succeeded),
         }),
         StepRetryScheduled r => s.With(r.Step, x => x with { Status = StepStatus.Pending, NotBefore = r.NotBefore }),
-        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because, Probing = false, Resuming = true }),
+        StepInterrupted i => s.With(i.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = x.AttemptsUsed - 1, Summary = i.Because, Probing = false, Resuming = true, Interruptions = x.Interruptions + 1 }),
         StepConfirmed c => s.With(c.Step, x => x with { Confirmed = c }),
-        StepRetryOrdered r => s.Decided(r.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = 0, NotBefore = null }),
+        StepRetryOrdered r => s.Decided(r.Step, x => x with { Status = StepStatus.Pending, AttemptsUsed = 0, Interruptions = 0, NotBefore = null }),
         StepSkipped k => s.Decided(k.Step, x => x with { Status = StepStatus.Skipped, FinishedAt = k.At, Summary = k.Reason }),
-        StepOutcomeSettled o => s.Decided(o.Step, x => x with { Status = o.Status, FinishedAt = o.At, Summary = o.Reason }),
+        StepOutcomeSettled o => s.Decided(o.Step, x => x with { Status = o.Status, FinishedAt = o.At, Summary = o.Reason, Order = s.NextOrder }),
         RunPaused => s with { Status = RunStatus.Paused },
         RunResumed => s with { Status = RunStatus.Running },
         AbortRequested => s with { Status = RunStatus.Aborting },
@@ -136,6 +144,8 @@ public sealed record Run
         RunFinished f => s with { Status = RunStatus.Finished, Outcome = f.Outcome, Summary = f.Summary, FinishedAt = f.At },
         _ => throw new InvalidOperationException($"{e.GetType().Name} does not belong to a run."),
     };
+
+    private int NextOrder => Steps.Max(x => x.Order) + 1;
 
     /// <summary>Steps, checks, and what the policy wants to see answered when all of them are done.</summary>
     private static ImmutableArray<StepState> StepsOf(Plan plan, IReadOnlyList<ApprovalRequirement> requirements)
@@ -163,7 +173,7 @@ public sealed record Run
             Status = x.Status == StepStatus.Pending ? StepStatus.Canceled : x.Status,
             Summary = x.Status == StepStatus.Pending ? "Not reached; the run recovers." : x.Summary,
         });
-        var undo = Steps.Where(x => x.Status == StepStatus.Succeeded && x.Step.Undo is not null).OrderByDescending(x => x.FinishedAt).Select(x => (Step: x.Step.Undo!, Part: StepPart.Undo));
+        var undo = Steps.Where(x => x.Status == StepStatus.Succeeded && x.Step.Undo is not null).OrderByDescending(x => x.Order).Select(x => (Step: x.Step.Undo!, Part: StepPart.Undo));
         var added = undo.Concat(Plan.Recovery.Select(x => (Step: x, Part: StepPart.Recovery))).ToList();
         return this with
         {

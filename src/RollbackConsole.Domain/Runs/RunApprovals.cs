@@ -22,19 +22,22 @@ public static partial class RunDecider
 
     private static Decision Approval(Run s, DecideApproval d)
     {
-        if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to approve.");
+        // Until something has begun, whoever said yes may think again.
+        var mine = s.Approvals.Any(a => a.By.IsSameHuman(d.By.Person)) || s.RequestedBy?.IsSameHuman(d.By.Person) == true;
+        if (s.Status != RunStatus.AwaitingApproval && !(!d.Approve && mine && s is { Status: RunStatus.Queued, Epoch: 0 }))
+            return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to {(d.Approve ? "approve" : "reject")}.");
         if (d.Digest != s.Digest)
             return Decision.Conflict("What you looked at is not what would run now: the digest differs. Look at the run again.");
         if (d.Comment.Length > LongestReason) return Decision.Refuse(RefusalKind.Invalid, $"The comment has {d.Comment.Length} characters; {LongestReason} are the most.", "comment");
         var (requirement, reason) = OpenFor(s, d.By, d.Group);
         if (!d.Approve)
         {
-            // Saying no is always open to whoever could say yes, and to the requester who thinks again.
-            var mayRefuse = requirement is not null || d.By.Id == s.RequestedBy?.Id || s.Requirements.Any(r => Gates.Complaint(s, r, [], d.By) is null);
+            // Saying no is always open to whoever could say yes, or did, and to the requester.
+            var mayRefuse = requirement is not null || mine || s.Requirements.Any(r => Gates.Complaint(s, r, [], d.By) is null);
             if (!mayRefuse) return Decision.Refuse(RefusalKind.Forbidden, reason!);
             if (string.IsNullOrWhiteSpace(d.Comment)) return Decision.Refuse(RefusalKind.Invalid, "Say why, so that the requester knows what to change.", "comment");
             return Decision.Accept(
-                new ApprovalRefused(requirement?.Group ?? "requester", d.Digest, d.Comment, d.By.Person, d.At),
+                new ApprovalRefused(requirement?.Group ?? s.Approvals.Find(a => a.By.IsSameHuman(d.By.Person))?.Group ?? "requester", d.Digest, d.Comment, d.By.Person, d.At),
                 new RunFinished(RunOutcome.Rejected, $"Rejected by {d.By.Name}: {d.Comment}", d.At));
         }
         if (s.ExpiresAt <= d.At) return Decision.Conflict("The request is too old to be approved; ask anew.");
@@ -47,7 +50,8 @@ public static partial class RunDecider
         return Complete(Run.Apply(s, given)) ? Decision.Accept(given, Queued(s.Policy, d.At)) : Decision.Accept(given);
     }
 
-    private static bool Complete(Run s) => s.Requirements.Where(r => !r.AtEnd).All(r => Counting(s, r).Count() >= r.Count);
+    /// <summary>Every approval that is asked for before the start is there.</summary>
+    public static bool Complete(Run s) => s.Requirements.Where(r => !r.AtEnd).All(r => Counting(s, r).Count() >= r.Count);
 
     /// <summary>The approvals that meet a requirement as it stands now; what was given under a milder one may not.</summary>
     public static IEnumerable<ApprovalGiven> Counting(Run s, ApprovalRequirement r) => s.Approvals.Where(a =>
@@ -78,12 +82,13 @@ public static partial class RunDecider
     {
         if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to look at.");
         if (OpenFor(s, c.By, null).Requirement is null) return Decision.Refuse(RefusalKind.Forbidden, OpenFor(s, c.By, null).Reason!);
-        return s.Claim is { } held && held.By.Id == c.By.Id && c.At - held.At < ClaimLasts ? Decision.Accept() : Decision.Accept(new ApprovalClaimed(c.By.Person, c.At));
+        if (s.Claim is not { } held || c.At - held.At >= ClaimLasts) return Decision.Accept(new ApprovalClaimed(c.By.Person, c.At));
+        return held.By.IsSameHuman(c.By.Person) ? Decision.Accept() : Decision.Conflict($"{held.By.Name} looks at it already, since {held.At:HH:mm:ss} UTC. You can still decide it.");
     }
 
     private static Decision Break(Run s, BreakGlass b)
     {
-        if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is no approval to go without.");
+        if (s.Status != RunStatus.AwaitingApproval && !s.WaitsForWindow(b.At)) return Decision.Conflict($"This run is {Word(s.Status)}; there is no approval to go without.");
         if (!s.Policy.BreakGlass) return Decision.Refuse(RefusalKind.Forbidden, "The policy does not let anybody start this run without approval.");
         if (b.Digest != s.Digest) return Decision.Conflict("What you looked at is not what would run now: the digest differs. Look at the run again.");
         if (s.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", s.Policy.Blocks)}.");

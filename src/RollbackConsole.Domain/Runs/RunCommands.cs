@@ -38,14 +38,15 @@ public sealed record ResumeRun(string Reason, Person By, DateTimeOffset At) : Ru
 
 public sealed record AbortRun(string Reason, Person By, DateTimeOffset At) : RunCommand(At);
 
-public sealed record RetryStep(string Step, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+/// <param name="Attempt">The attempt that the person looked at; null when they did not say. Another one by now is another decision.</param>
+public sealed record RetryStep(string Step, string Reason, Person By, DateTimeOffset At, int? Attempt = null) : RunCommand(At);
 
-public sealed record SkipStep(string Step, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+public sealed record SkipStep(string Step, string Reason, Person By, DateTimeOffset At, int? Attempt = null) : RunCommand(At);
 
 public sealed record ConfirmStep(string Step, IReadOnlyList<string> Items, Person By, DateTimeOffset At) : RunCommand(At);
 
 /// <param name="Status">Succeeded or failed: what a person found out about an unknown outcome.</param>
-public sealed record SettleOutcome(string Step, StepStatus Status, string Reason, Person By, DateTimeOffset At) : RunCommand(At);
+public sealed record SettleOutcome(string Step, StepStatus Status, string Reason, Person By, DateTimeOffset At, int? Attempt = null) : RunCommand(At);
 
 /// <summary>A node takes the run, for the first time or after another node vanished.</summary>
 /// <param name="Probes">Steps that can be asked whether they took effect; true when the answer holds wherever their process is.</param>

@@ -37,8 +37,8 @@ public static partial class RunDecider
             ? Because(p.Reason, new RunPaused(p.Reason, p.By, p.At)) : NotNow(s, "paused"),
         ResumeRun r => s.Status == RunStatus.Paused ? Because(r.Reason, [new RunResumed(r.Reason, r.By, r.At)]) : NotNow(s, "resumed"),
         AbortRun a => Abort(s, a),
-        RetryStep r => OnBlocked(s, r.Step, r.Reason, "retried", false, new StepRetryOrdered(r.Step, r.Reason, r.By, r.At)),
-        SkipStep k => OnBlocked(s, k.Step, k.Reason, "skipped", true, new StepSkipped(k.Step, k.Reason, k.By, k.At)),
+        RetryStep r => OnBlocked(s, r.Step, r.Attempt, r.Reason, "retried", false, new StepRetryOrdered(r.Step, r.Reason, r.By, r.At)),
+        SkipStep k => OnBlocked(s, k.Step, k.Attempt, k.Reason, "skipped", true, new StepSkipped(k.Step, k.Reason, k.By, k.At)),
         SettleOutcome o => Settle(s, o),
         ConfirmStep c => Confirm(s, c),
         LeaseRun l => Lease(s, l),
@@ -85,11 +85,12 @@ public static partial class RunDecider
         return Decision.Accept(requested);
     }
 
-    private static Decision OnBlocked(Run s, string step, string reason, string word, bool alsoPending, IEvent e)
+    private static Decision OnBlocked(Run s, string step, int? attempt, string reason, string word, bool alsoPending, IEvent e)
     {
         if (s.Status == RunStatus.AwaitingApproval) return NotNow(s, word);
         if (s.Find(step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{step}'.");
         if (s.Status == RunStatus.Aborting) return Decision.Conflict("This run is being aborted.");
+        if (Older(found, attempt) is { } older) return older;
         if (e is StepSkipped && found.Step.Uses == Gates.Kind) return Decision.Refuse(RefusalKind.Forbidden, $"'{step}' is an approval; nobody skips what others have to answer. Abort the run, or recover.");
         if (!found.Blocks && !(alsoPending && found.Status == StepStatus.Pending))
             return Decision.Conflict($"The step '{step}' is {Word(found.Status)}; it cannot be {word} now.");
@@ -100,11 +101,16 @@ public static partial class RunDecider
     {
         if (s.Find(o.Step) is not { } found) return Decision.Refuse(RefusalKind.NotFound, $"This run has no step '{o.Step}'.");
         if (found.Step.Uses == Gates.Kind) return Decision.Refuse(RefusalKind.Forbidden, $"'{o.Step}' is an approval; retry it, so that it is answered.");
+        if (Older(found, o.Attempt) is { } older) return older;
         if (found.Status != StepStatus.Unknown) return Decision.Conflict($"The outcome of '{o.Step}' is not unknown: it {Word(found.Status)}.");
         if (o.Status is not (StepStatus.Succeeded or StepStatus.Failed))
             return Decision.Refuse(RefusalKind.Invalid, "An unknown outcome is settled as succeeded or failed.", "outcome");
         return Because(o.Reason, new StepOutcomeSettled(o.Step, o.Status, o.Reason, o.By, o.At));
     }
+
+    /// <summary>Two people decide at once: the second one's word was about an attempt that the first one's word has ended.</summary>
+    private static Decision? Older(StepState found, int? seen) => seen is { } attempt && attempt != found.Attempt
+        ? Decision.Conflict($"'{found.Step.Title}' is at attempt {found.Attempt} by now; what you decided on was attempt {attempt}. Look at it again.") : null;
 
     private static Decision Confirm(Run s, ConfirmStep c)
     {
@@ -144,9 +150,16 @@ public static partial class RunDecider
         return Decision.Accept(events);
     }
 
-    private static IEvent Interrupted(StepState step, string because, DateTimeOffset at) => step.Step.Effect == Effect.Idempotent
-        ? new StepInterrupted(step.Step.Id, step.Attempt, because + " It is safe to repeat and runs again.", at)
+    /// <summary>A step that interrupts whatever runs it, by eating its memory for one, must not go round for ever.</summary>
+    public const int MostInterruptions = 5;
+
+    private static IEvent Interrupted(StepState step, string because, DateTimeOffset at) => step.Step.Effect == Effect.Idempotent ? Again(step, because, "It is safe to repeat and runs again.", at)
         : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Unknown, null, because + " It may or may not have taken effect; a person has to find out.", new Dictionary<string, string>(), false, at);
+
+    /// <summary>Once more by itself, until that has happened too often. Who waits for people is interrupted by every change of nodes, and that means nothing.</summary>
+    private static IEvent Again(StepState step, string because, string then, DateTimeOffset at) => step.Interruptions + 1 < MostInterruptions || step.Step.Uses is Gates.Kind or "confirm/checklist"
+        ? new StepInterrupted(step.Step.Id, step.Attempt, $"{because} {then}", at)
+        : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Error, null, $"{because} That was interruption {step.Interruptions + 1}: perhaps the step itself ends its node. It does not run again without a person.", new Dictionary<string, string>(), false, at);
 
     private static Decision Probed(Run s, FinishProbe p)
     {
@@ -159,7 +172,7 @@ public static partial class RunDecider
             ProbeFinding.NoEffect when step.Step.Effect == Effect.Once && !step.ProbeCertain =>
                 Interrupted(step, $"Interrupted on another machine; no effect was seen yet ({p.Summary}), but it may still be at work there.", p.At),
             // Whatever its effect: what did not happen may happen now, once.
-            ProbeFinding.NoEffect => new StepInterrupted(p.Step, p.Attempt, $"Interrupted before it took effect: {p.Summary} It runs again.", p.At),
+            ProbeFinding.NoEffect => Again(step, $"Interrupted before it took effect: {p.Summary}", "It runs again.", p.At),
             _ => Interrupted(step, $"Interrupted, and the probe cannot tell whether it took effect: {p.Summary}", p.At),
         };
         return p.GoOn ? Decision.Accept([found, .. Continue(Run.Apply(s, found), p.At)]) : Decision.Accept(found);

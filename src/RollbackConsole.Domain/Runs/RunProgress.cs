@@ -81,9 +81,13 @@ public static partial class RunDecider
 
     private static string AbortSummary(Run s)
     {
-        var left = s.Steps.Where(x => x.Status == StepStatus.Pending || (x.Status == StepStatus.Canceled && x.StartedAt is null)).Select(x => x.Step.Title).ToList();
         var done = s.Steps.Count(x => x.Status == StepStatus.Succeeded);
-        var half = s.Steps.Where(x => x.Status is StepStatus.Canceled or StepStatus.Unknown && x.StartedAt is not null).Select(x => x.Step.Title).ToList();
-        return $"Aborted after {done} of {s.Steps.Length} steps." + (half.Count == 0 ? "" : $" Ended in the middle, look at their targets: {string.Join(", ", half)}.") + (left.Count == 0 ? "" : $" Not done: {string.Join(", ", left)}.");
+        return $"Aborted after {done} of {s.Steps.Length} steps."
+            // What began and was interrupted, or waits for its next attempt, has touched its target as well.
+            + Say("Ended in the middle, look at their targets", x => x.FirstStartedAt is not null && x.Status is StepStatus.Canceled or StepStatus.Unknown or StepStatus.Pending)
+            + Say("Failed", x => x.Status is StepStatus.Failed or StepStatus.Error)
+            + Say("Not done", x => x.FirstStartedAt is null && x.Status is StepStatus.Canceled or StepStatus.Pending);
+
+        string Say(string what, Func<StepState, bool> which) => s.Steps.Where(which).Select(x => x.Step.Title).ToList() is { Count: > 0 } titles ? $" {what}: {string.Join(", ", titles)}." : "";
     }
 }

@@ -33,6 +33,12 @@ public sealed record StepState(PlanStep Step, StepPart Part)
     /// <summary>What the probe says of an attempt that did not happen holds for ever.</summary>
     public bool ProbeCertain { get; init; }
 
+    /// <summary>How often a node was lost under it since a person last looked.</summary>
+    public int Interruptions { get; init; }
+
+    /// <summary>Its place in the order of ends; what ended later is undone first, whatever the clocks of the nodes said.</summary>
+    public int Order { get; init; }
+
     /// <summary>What people answered is good for the attempt that follows an interruption.</summary>
     public bool Resuming { get; init; }
 

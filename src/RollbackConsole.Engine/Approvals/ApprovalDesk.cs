@@ -2,6 +2,7 @@ using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Engine.Runs;
 using RollbackConsole.Store.Journal;
@@ -21,8 +22,10 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
         var run = await door.Get(actor, id, ct);
         var verdict = run.Status == RunStatus.AwaitingApproval ? await PolicyNow(run, ct) : run.Policy;
         var now = time.GetUtcNow();
-        var decided = (await journal.ExecuteBoth(Streams.Runs, id, s => WithPolicy(s, verdict, now, new DecideApproval(approve, group, digest, comment, actor, now, items, reference)),
-            Streams.Incidents, run.IncidentId, (s, r) => Reopened(s, r, actor.Person, now), actor.Person, now, ct)).First;
+        var command = new DecideApproval(approve, group, digest, comment, actor, now, items, reference);
+        if (WithPolicy(run, verdict, now, command).Events.Any(e => e is RunQueued)) await RequireFree(run.Service, run.Environment, run.Plan.Purpose, ct);
+        var decided = (await journal.ExecuteBoth(Streams.Runs, id, s => WithPolicy(s, verdict, now, command),
+            Streams.Incidents, run.IncidentId, (s, r) => StillMeant(s, run, r) ?? Reopened(s, r, actor.Person, now), actor.Person, now, ct)).First;
         await door.WakeWhenLive(decided, ct);
         return decided;
     }
@@ -42,8 +45,9 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
         var run = await door.Get(actor, id, ct);
         var verdict = run.Status == RunStatus.AwaitingApproval ? await PolicyNow(run, ct) : run.Policy;
         var now = time.GetUtcNow();
+        if (run.Status == RunStatus.AwaitingApproval) await RequireFree(run.Service, run.Environment, run.Plan.Purpose, ct);
         var broken = (await journal.ExecuteBoth(Streams.Runs, id, s => WithPolicy(s, verdict, now, new BreakGlass(reason, digest, actor.Person, now)),
-            Streams.Incidents, run.IncidentId, (s, r) => r.Glass is { } g ? IncidentDecider.Decide(s, new OweReview(id, run.Plan.Title, g.Reason, g.ReviewBy, actor.Person, now)) : Decision.Accept(), actor.Person, now, ct)).First;
+            Streams.Incidents, run.IncidentId, (s, r) => StillMeant(s, run, r) ?? (r.Glass is { } g ? IncidentDecider.Decide(s, new OweReview(id, run.Plan.Title, g.Reason, g.ReviewBy, actor.Person, now)) : Decision.Accept()), actor.Person, now, ct)).First;
         await door.WakeWhenLive(broken, ct);
         return broken;
     }
@@ -53,7 +57,7 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
     {
         var incident = (await journal.Load(Streams.Incidents, run.IncidentId, ct)).State;
         // The requester's groups are those that they had when they asked: a verdict is about that request.
-        var facts = await policies.Facts(run.Plan, run.Service, run.Environment, incident.Severity, run.DryRun, new Actor(run.RequestedBy!.Id, run.RequestedBy.Name, [], run.RequesterGroups), ct);
+        var facts = await policies.Facts(run.Plan, incident.Service, run.Environment, incident.Severity, run.DryRun, new Actor(run.RequestedBy!.Id, run.RequestedBy.Name, [], run.RequesterGroups), ct);
         return policies.For(await policies.All(ct), facts);
     }
 
@@ -101,11 +105,31 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
         return decision.Refusal is null ? Decision.Accept([.. refreshed.Events, .. decision.Events]) : decision;
     }
 
-    /// <summary>What was decided by asking is open again when the answer is no, or none.</summary>
-    private static Decision Reopened(Incident s, Run run, Person by, DateTimeOffset now)
+    /// <exception cref="RefusedException">Another run works there.</exception>
+    internal async Task RequireFree(string service, string environment, PlanPurpose purpose, CancellationToken ct)
     {
-        if (run is not { DryRun: false, Outcome: RunOutcome.Rejected or RunOutcome.Expired }) return Decision.Accept();
-        var word = run.Outcome == RunOutcome.Rejected ? "rejected" : "expired";
-        return IncidentDecider.Decide(s, new LinkRun(run.Id, run.Plan.Name, word, $"'{run.Plan.Title}' {(word == "rejected" ? "was rejected" : "expired")}", by, now));
+        // The database has the last word; this one has the better sentence.
+        if (await rows.AtWork(service, environment, purpose, ct) is { } working) throw Taken(working);
+    }
+
+    internal static RefusedException Taken(RunRow working) => new(RefusalKind.Conflict,
+        $"'{working.Title}', asked for by {working.RequestedBy}, works on {working.Service} in {working.Environment} already; wait for its end, or abort it first.");
+
+    /// <summary>A refusal when the incident was over before the run could start: what was asked for then is not what is wrong now.</summary>
+    private static Decision? StillMeant(Incident s, Run before, Run after) => before.ApprovedAt is null && after.Status == RunStatus.Queued && s.ResolvedAt > after.RequestedAt
+        ? Decision.Conflict($"Incident {s.Number} was resolved after this was asked for. If it is needed all the same, ask anew.") : null;
+
+    /// <summary>What was decided by asking is open again when the answer is no, or none.</summary>
+    internal static Decision Reopened(Incident s, Run run, Person by, DateTimeOffset now)
+    {
+        var (word, said) = run switch
+        {
+            { DryRun: true } => (null, null),
+            { Outcome: RunOutcome.Rejected } => ("rejected", "was rejected"),
+            { Outcome: RunOutcome.Expired } => ("expired", "expired"),
+            { Outcome: RunOutcome.Aborted, Epoch: 0 } => ("aborted", "was aborted before it started"),
+            _ => (null, null),
+        };
+        return word is null ? Decision.Accept() : IncidentDecider.Decide(s, new LinkRun(run.Id, run.Plan.Name, word, $"'{run.Plan.Title}' {said}", by, now));
     }
 }

@@ -1,17 +1,19 @@
 using RollbackConsole.Domain.Access;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
+using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine.Access;
 using RollbackConsole.Engine.Catalog;
 using RollbackConsole.Engine.Severity;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
+using RollbackConsole.Store.Runs;
 
 namespace RollbackConsole.Engine.Incidents;
 
 /// <summary>What people do with incidents; every door asks for the permission.</summary>
-public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, SeverityDesk severities, CatalogDesk catalog, TenantWall wall, TimeProvider time)
+public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, RunRows runs, SeverityDesk severities, CatalogDesk catalog, TenantWall wall, TimeProvider time)
 {
     /// <exception cref="RefusedException">No such incident.</exception>
     public async Task<Incident> Get(Actor actor, string id, CancellationToken ct = default)
@@ -84,12 +86,38 @@ public sealed class IncidentDesk(EventJournal journal, IncidentRows rows, Severi
         actor.Require(Permission.See);
         if (!actor.Can(Permission.Approve) && !actor.Can(Permission.Command)) actor.Require(Permission.Approve);
         await Get(actor, id, ct);
+        // Whoever asked for it wanted it: the second pair of eyes that was gone without is a third person's.
+        if ((await journal.Load(Streams.Runs, run, ct)).State.RequestedBy?.IsSameHuman(actor.Person) == true)
+            throw new RefusedException(RefusalKind.Forbidden, "You asked for this run; another person has to look at it.");
         return await Execute(actor.Person, id, now => new ReviewBreakGlass(run, findings, actor.Person, now), ct);
     }
 
     public Task<Incident> Resolve(Actor actor, string id, string summary, CancellationToken ct = default) => Command(actor, id, now => new ResolveIncident(summary, actor.Person, now), ct);
 
-    public Task<Incident> Close(Actor actor, string id, CancellationToken ct = default) => Command(actor, id, now => new CloseIncident(actor.Person, now), ct);
+    /// <exception cref="RefusedException">A run of the incident is not over: what still may start, or works, has to be ended first.</exception>
+    public async Task<Incident> Close(Actor actor, string id, CancellationToken ct = default)
+    {
+        actor.Require(Permission.Command);
+        await Get(actor, id, ct);
+        while (true)
+        {
+            var loaded = await journal.Load(Streams.Incidents, id, ct);
+            // Looked at after the incident was read: whoever asks for a run meanwhile appends to it, and this append is refused and looks again.
+            if ((await runs.Unfinished(id, ct)).FirstOrDefault() is { } open)
+                throw new RefusedException(RefusalKind.Conflict, $"'{open.Title}' is not over ({(open.Status == RunStatus.AwaitingApproval ? "it waits for approval" : open.StartedAt is null ? "it waits for its start" : "it has begun")}); incident {loaded.State.Number} closes when it has ended or was taken back.");
+            var now = time.GetUtcNow();
+            var decision = IncidentDecider.Decide(loaded.State, new CloseIncident(actor.Person, now));
+            if (decision.Refusal is { } refusal) throw new RefusedException(refusal);
+            try
+            {
+                return (await journal.Append(Streams.Incidents, id, loaded, decision.Events, actor.Person, now, ct)).State;
+            }
+            catch (VersionConflictException)
+            {
+                // Something was appended in between.
+            }
+        }
+    }
 
     private async Task<Incident> Respond(Actor actor, string id, Func<DateTimeOffset, IncidentCommand> command, CancellationToken ct)
     {

@@ -1,4 +1,5 @@
 using RollbackConsole.Domain.Access;
+using RollbackConsole.Domain.Approvals;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Plans;
@@ -22,10 +23,14 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
         await wall.Require(actor, incident.Service, "incident", ct);
         if (incident.Status == IncidentStatus.Closed) throw new RefusedException(RefusalKind.Conflict, $"Incident {incident.Number} is closed; declare a new one.");
         var found = await plans.Get(plan, version, ct);
+        // A plan that is about another service works on that one, whatever the incident is called: its name is what people approve and type, and whoever may not see it cannot use it.
+        var service = found.Plan.Service ?? incident.Service;
+        await wall.Require(actor, service, "plan", ct);
         var id = "run-" + Guid.CreateVersion7().ToString("N");
         var now = time.GetUtcNow();
         var verdict = await policies.For(found.Plan, incident.Service, incident.Environment, incident.Severity, dryRun, actor, ct);
-        var request = new RequestRun(id, incidentId, found, incident.Service, incident.Environment, parameters, dryRun, reason, actor.Person, now, verdict, [.. actor.Roles, .. actor.Groups]);
+        var request = new RequestRun(id, incidentId, found, service, incident.Environment, parameters, dryRun, reason, actor.Person, now, verdict, [.. actor.Roles, .. actor.Groups]);
+        if (!dryRun && verdict.Blocks.Count == 0 && verdict.Approvals.All(a => a.AtEnd)) await approvals.RequireFree(service, incident.Environment, found.Plan.Purpose, ct);
         var run = dryRun
             ? (await journal.Execute(Streams.Runs, id, s => RunDecider.Decide(s, request), actor.Person, now, ct)).State
             : (await journal.ExecuteBoth(Streams.Runs, id, s => RunDecider.Decide(s, request),
@@ -46,10 +51,14 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
         if (confirm != incident.Service) throw new RefusedException(RefusalKind.Invalid, $"Type the name of the service, {incident.Service}, to say that you mean it.", "confirm");
         var plan = await EmergencyPlan(actor, incident.Service, purpose, ct)
             ?? throw new RefusedException(RefusalKind.NotFound, $"The library has no {(purpose == PlanPurpose.Emergency ? "emergency rollback" : "circuit breaker")} for {incident.Service}.");
-        // What was asked for and not started yet is what is meant: a second try must not become a second rollback.
-        var waiting = (await rows.OfIncident(incidentId, ct)).Find(r => r.Plan == plan.Name && r.PlanVersion == plan.Version && r is { Status: RunStatus.AwaitingApproval, DryRun: false });
-        var run = waiting is not null ? await door.Get(actor, waiting.Id, ct) : await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
-        return run is { Status: RunStatus.AwaitingApproval, Policy.BreakGlass: true } ? await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct) : run;
+        var (values, refusal) = ParameterValues.Bind(plan.Plan, parameters);
+        if (refusal is not null) throw new RefusedException(refusal);
+        var digest = RunDigest.Of(plan.Digest, values, incident.Service, incident.Environment, dryRun: false);
+        // What is under way or asked for exactly so is what is meant: a second press must not become a second rollback. Anything else is another one, and says so.
+        var run = await Same(actor, incident, plan, digest, ct) ?? await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
+        if (run.Status == RunStatus.AwaitingApproval && run.Policy.BreakGlass) return await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct);
+        // Nothing was left to approve, only a window to wait for; an emergency does not.
+        return run.WaitsForWindow(time.GetUtcNow()) && run.Policy.BreakGlass ? await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct) : run;
     }
 
     /// <summary>The plan behind the emergency buttons of a service; null when nobody wrote one.</summary>
@@ -57,5 +66,14 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
     {
         actor.Require(Permission.See);
         return (await plans.For(service, ct)).Where(p => p.Plan.Purpose == purpose && p.Plan.Service == service).OrderBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault();
+    }
+
+    private async Task<Run?> Same(Actor actor, Incident incident, PlanVersion plan, string digest, CancellationToken ct)
+    {
+        if (await rows.AtWork(incident.Service, incident.Environment, plan.Plan.Purpose, ct) is { } working && await door.Get(actor, working.Id, ct) is var run)
+            return run.Digest == digest ? run : throw ApprovalDesk.Taken(working);
+        foreach (var waiting in (await rows.Unfinished(incident.Id, ct)).Where(r => r.Plan == plan.Name && r is { Status: RunStatus.AwaitingApproval }))
+            if (await door.Get(actor, waiting.Id, ct) is var asked && asked.Digest == digest) return asked;
+        return null;
     }
 }

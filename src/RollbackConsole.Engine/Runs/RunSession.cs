@@ -68,8 +68,9 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
     private async Task Loop(IRunWatch changed)
     {
         var woken = Woken(changed);
-        var finished = _done.Reader.WaitToReadAsync(stop).AsTask();
-        var draining = Cancelled(drain);
+        // What a token cancels goes through the thread pool before it wakes anybody; this task is completed where the token is.
+        var (draining, stopped) = (Cancelled(drain), Cancelled(stop));
+        var finished = _done.Reader.WaitToReadAsync(CancellationToken.None).AsTask();
         while (_run.State.Status != RunStatus.Finished)
         {
             await StartSteps();
@@ -79,8 +80,8 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
                 if (_running.Count == 0) await Append(_ => new HandOver(epoch, Now));
                 return;
             }
-            using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            await Task.WhenAny(draining.IsCompleted ? [finished, woken] : [finished, woken, draining, NextRetry(timer.Token)]);
+            using var timer = new CancellationTokenSource();
+            await Task.WhenAny(draining.IsCompleted ? [finished, woken, stopped] : [finished, woken, stopped, draining, NextRetry(timer.Token)]);
             timer.Cancel();
             stop.ThrowIfCancellationRequested();
             while (_done.Reader.TryRead(out var done))
@@ -95,7 +96,7 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
             {
                 // Throws when a step could not be brought to an end here: the session ends, and the run is taken anew.
                 await finished;
-                finished = _done.Reader.WaitToReadAsync(stop).AsTask();
+                finished = _done.Reader.WaitToReadAsync(CancellationToken.None).AsTask();
             }
             if (woken.IsCompleted)
             {

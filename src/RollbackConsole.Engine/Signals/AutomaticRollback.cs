@@ -31,8 +31,23 @@ public sealed class AutomaticRollback(CatalogDesk catalog, ProposalDesk proposal
         if (Asking(rules) is not { } rule) return;
         if (_considered.Count > MostKept) _considered.Clear();
         if (!_considered.TryAdd(incident.Id, true)) return;
+        try
+        {
+            await Ask(incident, rule, ct);
+        }
+        catch
+        {
+            // What a moment without PostgreSQL cut short is asked again with the next word of monitoring.
+            _considered.TryRemove(incident.Id, out _);
+            throw;
+        }
+    }
+
+    private async Task Ask(Incident incident, FiredRule rule, CancellationToken ct)
+    {
         if (await catalog.Service(incident.Service, ct) is not { Operations.Automatic: true }) return;
-        if ((await rows.OfIncident(incident.Id, ct)).Count > 0) return;
+        // Somebody acts already. A dry run is a question, not an act.
+        if ((await rows.OfIncident(incident.Id, ct)).Exists(r => !r.DryRun)) return;
         if ((await proposals.For(Console, incident, ct)).Plans.FirstOrDefault(p => p.Infeasible is null) is not { } best)
         {
             await Say(incident, "no plan fits", rule, ct);

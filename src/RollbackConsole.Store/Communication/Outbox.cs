@@ -58,6 +58,7 @@ public sealed class Outbox(NpgsqlDataSource source)
         {
             var (word, at) = e switch
             {
+                StepStarted t when s.Find(t.Step)?.Step.Uses == Gates.Kind => ($"run-gate-{t.Step}-{t.Attempt}", t.At),
                 RunRequested r => ("run-requested", r.At),
                 GlassBroken g => ("run-without-approval", g.At),
                 EmergencyStarted x => ("run-emergency", x.At),
@@ -68,7 +69,8 @@ public sealed class Outbox(NpgsqlDataSource source)
             foreach (var channel in s.Policy.Notify)
                 yield return Insert($"{s.Id}-{word}-{channel}", s.IncidentId, $"channel {channel}", channel, at, new
                 {
-                    Kind = word,
+                    Kind = e is StepStarted ? "run-gate" : word,
+                    WaitsFor = e is StepStarted gate ? Gates.Requirement(s.Find(gate.Step)!.Step).Who : null,
                     Run = new { s.Id, Plan = s.Plan.Name, s.Plan.Title, s.Service, s.Environment, s.Reason, By = s.RequestedBy!.Name, s.Status, s.Outcome, s.Summary, Path = "/runs/" + s.Id },
                     At = at,
                 });

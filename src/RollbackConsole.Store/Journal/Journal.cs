@@ -116,6 +116,10 @@ public sealed class EventJournal(NpgsqlDataSource source)
         {
             throw new VersionConflictException(e.MessageText, e);
         }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: Runs.RunRows.TargetTaken })
+        {
+            throw new RefusedException(RefusalKind.Conflict, "Another run works on this service in this environment; wait for its end, or abort it first.");
+        }
     }
 
     /// <summary>Loads, decides, appends; decides anew when somebody else was quicker.</summary>

@@ -33,3 +33,6 @@ public sealed class DecideMigration() : SqlMigration("0005_decide.sql");
 
 [DbContext(typeof(Access.AccountsDb)), Migration("0006_trust")]
 public sealed class TrustMigration() : SqlMigration("0006_trust.sql");
+
+[DbContext(typeof(Access.AccountsDb)), Migration("0007_targets")]
+public sealed class TargetsMigration() : SqlMigration("0007_targets.sql");

@@ -18,17 +18,39 @@ public sealed class RunRows(NpgsqlDataSource source)
         started_at, finished_at, steps, steps_done, node, expires_at, claimed_by, claimed_at, missing
         """;
 
-    internal static IEnumerable<NpgsqlBatchCommand> Project(Run s, IReadOnlyList<Domain.Journal.IEvent> events) => [Upsert(s), .. Communication.Outbox.Project(s, events)];
+    /// <summary>The constraint that a second run on the same target meets.</summary>
+    internal const string TargetTaken = "runs_works_on";
 
-    private static NpgsqlBatchCommand Upsert(Run s) => Sql.Batch($"""
-        insert into runs ({Columns}, not_before) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+    internal static IEnumerable<NpgsqlBatchCommand> Project(Run s, IReadOnlyList<Domain.Journal.IEvent> events) => [Upsert(s, starts: events.Any(e => e is RunQueued)), .. Communication.Outbox.Project(s, events)];
+
+    private static NpgsqlBatchCommand Upsert(Run s, bool starts) => Sql.Batch($"""
+        insert into runs ({Columns}, not_before, works_on) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
         on conflict (id) do update set status = excluded.status, outcome = excluded.outcome, summary = excluded.summary, started_at = excluded.started_at,
             finished_at = excluded.finished_at, steps = excluded.steps, steps_done = excluded.steps_done, node = excluded.node,
-            expires_at = excluded.expires_at, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, missing = excluded.missing, not_before = excluded.not_before
+            expires_at = excluded.expires_at, claimed_by = excluded.claimed_by, claimed_at = excluded.claimed_at, missing = excluded.missing, not_before = excluded.not_before,
+            works_on = case when $25 then coalesce(excluded.works_on, runs.works_on) end
         """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
         s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
         s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status != RunStatus.Finished ? s.ExpiresAt : null, s.Claim?.By.Name, s.Claim?.At,
-        s.Status == RunStatus.AwaitingApproval ? string.Join(", ", s.Requirements.Where(r => !r.AtEnd && RunDecider.Counting(s, r).Count() < r.Count).Select(r => r.Who)) : null, s.NotBefore);
+        Missing(s), s.NotBefore, starts && s is { Live: true, DryRun: false } ? Target(s.Service, s.Environment, s.Plan.Purpose) : null, s.Live);
+
+    /// <summary>Whose word the run waits for: before it starts, or at its open gates.</summary>
+    private static string? Missing(Run s)
+    {
+        var who = s.Status == RunStatus.AwaitingApproval ? s.Requirements.Where(r => !r.AtEnd && RunDecider.Counting(s, r).Count() < r.Count).Select(r => r.Who) : s.OpenGates.Select(g => Gates.Requirement(g.Step).Who);
+        return s.Status == RunStatus.AwaitingApproval || s.OpenGates.Any() ? string.Join(", ", who.Distinct(StringComparer.Ordinal)) : null;
+    }
+
+    /// <summary>An emergency does not wait for the rollback that it is to end, and the other way round.</summary>
+    private static string Target(string service, string environment, Domain.Plans.PlanPurpose purpose) => $"{purpose} {environment} {service}";
+
+    /// <summary>The real run that works, or is about to, on a target; null when none does.</summary>
+    public async Task<RunRow?> AtWork(string service, string environment, Domain.Plans.PlanPurpose purpose, CancellationToken ct = default) =>
+        (await source.Command($"select {Columns} from runs where works_on = $1", Target(service, environment, purpose)).List(Read, ct)).FirstOrDefault();
+
+    /// <summary>Real runs of an incident that have not come to their end.</summary>
+    public Task<List<RunRow>> Unfinished(string incident, CancellationToken ct = default) =>
+        source.Command($"select {Columns} from runs where incident_id = $1 and status <> 'finished' and not dry_run order by requested_at", incident).List(Read, ct);
 
     public Task<List<RunRow>> OfIncident(string incident, CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs where incident_id = $1 order by requested_at desc limit 500", incident).List(Read, ct);
@@ -36,8 +58,9 @@ public sealed class RunRows(NpgsqlDataSource source)
     public Task<List<RunRow>> OfIncidents(IReadOnlyList<string> incidents, CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs where incident_id = any($1) order by requested_at desc limit 2000", [incidents.ToArray()]).List(Read, ct);
 
+    /// <summary>Runs that wait for somebody's yes: to start, or at a gate in their middle or at their end.</summary>
     public Task<List<RunRow>> AwaitingApproval(CancellationToken ct = default) =>
-        source.Command($"select {Columns} from runs where status = 'awaitingApproval' order by requested_at limit 500").List(Read, ct);
+        source.Command($"select {Columns} from runs where status <> 'finished' and (status = 'awaitingApproval' or missing is not null) order by requested_at limit 500").List(Read, ct);
 
     public Task<List<RunRow>> Recent(int limit, CancellationToken ct = default) =>
         source.Command($"select {Columns} from runs order by requested_at desc limit $1", limit).List(Read, ct);

@@ -15,9 +15,12 @@ public static class RunEndpoints
 
     public sealed record ReasonBody(string? Reason);
 
+    /// <param name="Attempt">The attempt that was looked at; when another one has run since, the answer is 409.</param>
+    public sealed record StepBody(string? Reason, int? Attempt = null);
+
     public sealed record ConfirmBody(IReadOnlyList<string>? Items);
 
-    public sealed record OutcomeBody(StepStatus? Outcome, string? Reason);
+    public sealed record OutcomeBody(StepStatus? Outcome, string? Reason, int? Attempt = null);
 
     public static void MapRuns(this IEndpointRouteBuilder api)
     {
@@ -34,11 +37,11 @@ public static class RunEndpoints
         runs.MapPost("/abort", async (string id, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Abort(user.ToActor(), id, body.Reason ?? "", ct)));
         runs.MapPost("/recover", async (string id, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Recover(user.ToActor(), id, body.Reason ?? "", ct)));
         var steps = runs.MapGroup("/steps/{step}");
-        steps.MapPost("/retry", async (string id, string step, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Retry(user.ToActor(), id, step, body.Reason ?? "", ct)));
-        steps.MapPost("/skip", async (string id, string step, ReasonBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Skip(user.ToActor(), id, step, body.Reason ?? "", ct)));
+        steps.MapPost("/retry", async (string id, string step, StepBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Retry(user.ToActor(), id, step, body.Reason ?? "", body.Attempt, ct)));
+        steps.MapPost("/skip", async (string id, string step, StepBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Skip(user.ToActor(), id, step, body.Reason ?? "", body.Attempt, ct)));
         steps.MapPost("/confirm", async (string id, string step, ConfirmBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) => RunAnswer.Of(await control.Confirm(user.ToActor(), id, step, body.Items ?? [], ct)));
         steps.MapPost("/outcome", async (string id, string step, OutcomeBody body, ClaimsPrincipal user, RunControl control, CancellationToken ct) =>
-            RunAnswer.Of(await control.Settle(user.ToActor(), id, step, body.Outcome ?? StepStatus.Unknown, body.Reason ?? "", ct)));
+            RunAnswer.Of(await control.Settle(user.ToActor(), id, step, body.Outcome ?? StepStatus.Unknown, body.Reason ?? "", body.Attempt, ct)));
     }
 
     private static async Task<IResult> RequestRun(string id, RequestBody body, ClaimsPrincipal user, RunRequests requests, CancellationToken ct)

@@ -60,6 +60,7 @@ internal sealed class Life
         Somebody();
         _world.Later(Storm, () => { _quiet = true; _store.Cruel = false; _store.LostOfHundred = 0; });
         var ended = _world.Run(() => _store.State.Status == RunStatus.Finished);
+        _watch.Hold(_world.Strayed is null, $"the life left its thread: {_world.Strayed}");
         _watch.Hold(ended, $"liveness: the run is left {_store.State.Status} after {_world.Ticks / TimeSpan.TicksPerSecond} s: {string.Join(", ", _store.State.Steps.Select(x => $"{x.Step.Id} {x.Status}"))}");
         foreach (var ((step, attempt), times) in _targets.Launches) _watch.Hold(times == 1, $"2: attempt {attempt} of '{step}' was launched {times} times");
         foreach (var step in _store.State.Steps)

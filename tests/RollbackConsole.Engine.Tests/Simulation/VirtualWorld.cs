@@ -10,10 +10,14 @@ internal sealed class VirtualWorld(int seed)
     private readonly PriorityQueue<Alarm, (long Due, int Order)> _alarms = new();
     private int _order;
     private int _turns;
+    private int? _thread;
 
     public Random Draw { get; } = new(seed);
 
     public long Ticks { get; private set; }
+
+    /// <summary>Where something left the one thread; null as it should be.</summary>
+    public string? Strayed { get; private set; }
 
     public DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddYears(56).AddTicks(Ticks);
 
@@ -23,6 +27,7 @@ internal sealed class VirtualWorld(int seed)
     /// <summary>Runs until <paramref name="done"/>, or until nothing can happen any more.</summary>
     public bool Run(Func<bool> done)
     {
+        _thread = Environment.CurrentManagedThreadId;
         var before = SynchronizationContext.Current;
         try
         {
@@ -78,7 +83,12 @@ internal sealed class VirtualWorld(int seed)
         public List<(SendOrPostCallback, object?)> Held { get; } = [];
         public TimeProvider Clock => field ??= new VirtualClock(world, this);
 
-        public override void Post(SendOrPostCallback d, object? state) => world._ready.Add((this, d, state));
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            // Whatever comes by another thread comes when that thread likes: the same seed would live another life.
+            if (world._thread is { } home && home != Environment.CurrentManagedThreadId) world.Strayed = Environment.StackTrace;
+            else world._ready.Add((this, d, state));
+        }
 
         public override void Send(SendOrPostCallback d, object? state) => throw new NotSupportedException();
 
