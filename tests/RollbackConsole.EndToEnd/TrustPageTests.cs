@@ -48,6 +48,20 @@ public sealed class TrustPageTests(RunningConsole console)
         await page.WaitForFunctionAsync("() => document.querySelectorAll('[data-testid=session]').length === 1");
         await second.GotoAsync(console.Address + "/approvals");
         await second.WaitForSelectorAsync("input[name=password]");
+        // The telephone with the authenticator is lost: an administrator takes the second factor off, and the password is enough.
+        await console.Cli("user", "create", "--name", "keeper", "--password", Password, "--role", "admin");
+        var admin = await console.SignIn("keeper", Password);
+        await admin.GotoAsync(console.Address + "/people");
+        await admin.ClickAsync("[data-testid=edit-careful]");
+        await admin.ClickAsync("[data-testid=reset-second]");
+        await admin.ClickAsync(".dialog [data-testid=confirm]");
+        await admin.WaitForSelectorAsync("[data-testid=account]:has-text('careful'):has-text('off')");
+        await console.SignIn("careful", Password);
+        await admin.ClickAsync("[data-testid=disable]");
+        await admin.ClickAsync(".dialog [data-testid=confirm]");
+        await admin.WaitForSelectorAsync("[data-testid=account]:has-text('careful') .pill.bad:has-text('disabled')");
+        Assert.Contains("is enabled", await console.Cli("user", "enable", "--name", "careful"), StringComparison.Ordinal);
+        await console.SignIn("careful", Password);
     }
 
     [Fact]

@@ -86,6 +86,28 @@ public sealed class ProcessTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task What_another_node_gave_to_a_step_and_what_an_encoder_broke_into_lines_is_masked_too()
+    {
+        var folder = cluster.Folder();
+        const string Long = "4f9d2c7be1a8035b6d9e0f1c2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d";
+        await File.WriteAllTextAsync(Path.Combine(folder, "LONG"), Long);
+        await File.WriteAllTextAsync(Path.Combine(folder, "file"), "prefix:" + Long + ":suffix");
+        var steps = Steps(("Steps:SecretsFolder", folder), ("Secrets:OTHER", "correct-horse-battery"));
+        // No step of this process was ever given either of them.
+        steps.Secrets.Learn();
+        await steps.Run("script/run", $$"""{"body":"echo correct-horse-battery; base64 {{folder}}/file; base64 -w64 {{folder}}/LONG; od -An -v -tx1 {{folder}}/LONG | tr -d ' '; echo an ordinary line with averyveryverylongword"}""");
+        var shown = steps.Lines.ToList();
+        Assert.Equal("•••", shown[0]);
+        Assert.Contains("an ordinary line with averyveryverylongword", shown);
+        for (var at = 0; at + 24 <= Long.Length; at++)
+        {
+            foreach (var before in (string[])["", "p", "pr", "prefix:"])
+                Assert.All(shown, l => Assert.DoesNotContain(Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(before + Long)).Substring(12 + at, 20), l, StringComparison.Ordinal));
+            Assert.All(shown, l => Assert.DoesNotContain(Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(Long)).Substring(at, 20), l, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task A_program_that_is_not_there_could_not_run()
     {
         var refused = await Assert.ThrowsAsync<StepInputException>(() => Steps().Run("command/run", """{"argv":["no-such-program-anywhere"]}"""));

@@ -24,6 +24,8 @@ internal sealed class StepFixture : IStepLog
 
     public string Directory { get; }
 
+    public ISecrets Secrets => _services.GetRequiredService<ISecrets>();
+
     public SecretMask Mask => _services.GetRequiredService<SecretMask>();
 
     public TaskCompletionSource<StepConfirmed> Confirmation { get; } = new();

@@ -97,6 +97,58 @@ public sealed partial class AccessTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task A_token_has_at_most_what_its_owner_has_now()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        await Do(console, a => a.Create(SystemActor.CommandLine, "boss", "a-long-password-1", [Role.Admin], []));
+        var owner = await Do(console, a => a.Create(SystemActor.CommandLine, "leaver", "a-long-password-1", [Role.Commander, Role.Viewer], []));
+        Assert.Contains("leaver has not approver", (await Assert.ThrowsAsync<RefusedException>(() => Token(console, "t", [Role.Approver], owner: "leaver"))).Refusal.Reason, StringComparison.Ordinal);
+        using var token = console.Client(await Token(console, "t", [Role.Commander], owner: "leaver"));
+        var incident = new { title = "T", service = "s", environment = "production", severity = "low" };
+        Assert.Equal(HttpStatusCode.Created, (await token.PostAsJsonAsync("incidents", incident)).StatusCode);
+        await Do(console, a => a.SetRoles(SystemActor.CommandLine, owner.Id, [Role.Viewer], []));
+        Assert.Equal(HttpStatusCode.Forbidden, (await token.PostAsJsonAsync("incidents", incident)).StatusCode);
+        await Do(console, a => a.SetRoles(SystemActor.CommandLine, owner.Id, [Role.Commander], []));
+        Assert.Equal(HttpStatusCode.OK, (await token.GetAsync("incidents")).StatusCode);
+        await Do(console, a => a.SetDisabled(SystemActor.CommandLine, owner.Id, true));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await token.GetAsync("incidents")).StatusCode);
+        await Do(console, a => a.SetDisabled(SystemActor.CommandLine, owner.Id, false));
+        Assert.Equal(HttpStatusCode.OK, (await token.GetAsync("incidents")).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_administrator_lets_people_in_again_and_closes_the_door_behind_those_who_left()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        var admin = await Do(console, a => a.Create(SystemActor.CommandLine, "boss", "a-long-password-1", [Role.Admin], []));
+        var person = await Do(console, a => a.Create(SystemActor.CommandLine, "person", "a-long-password-1", [Role.Viewer], []));
+        using var open = await SignIn(console, "person", "a-long-password-1");
+        // Forgotten: the new password works, the old one and every session do not, and a lock is gone with it.
+        using (var guess = Browser(console))
+            for (var n = 0; n < 5; n++) await Submit(guess, "person", "wrong");
+        var password = await Do(console, a => a.ResetPassword(SystemActor.CommandLine, person.Id));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await open.GetAsync("/api/v1/incidents")).StatusCode);
+        using (var old = Browser(console)) Assert.Contains("error=wrong", (await Submit(old, "person", "a-long-password-1")).Headers.Location!.ToString(), StringComparison.Ordinal);
+        using var again = await SignIn(console, "person", password);
+        // Gone: signed out, kept out, and let in again when they come back.
+        await Do(console, a => a.SetDisabled(SystemActor.CommandLine, person.Id, true));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await again.GetAsync("/api/v1/incidents")).StatusCode);
+        using (var late = Browser(console)) Assert.Contains("error=locked", (await Submit(late, "person", password)).Headers.Location!.ToString(), StringComparison.Ordinal);
+        await Do(console, a => a.SetDisabled(SystemActor.CommandLine, person.Id, false));
+        using (await SignIn(console, "person", password))
+        {
+        }
+        foreach (var other in await Do(console, a => Task.FromResult(a.All.Where(u => u.Id != admin.Id && u.Roles.Contains(Role.Admin)).ToList()))) await Do(console, a => a.SetDisabled(SystemActor.CommandLine, other.Id, true));
+        // The last door stays open, nobody closes their own, and only administrators have the keys.
+        Assert.Contains("last administrator", (await Assert.ThrowsAsync<RefusedException>(() => Do(console, a => a.SetDisabled(SystemActor.CommandLine, admin.Id, true)))).Refusal.Reason, StringComparison.Ordinal);
+        var boss = new Actor(admin.Id, "boss", [Role.Admin], []);
+        Assert.Contains("their own account", (await Assert.ThrowsAsync<RefusedException>(() => Do(console, a => a.SetDisabled(boss, admin.Id, true)))).Refusal.Reason, StringComparison.Ordinal);
+        Assert.Equal(RefusalKind.Forbidden, (await Assert.ThrowsAsync<RefusedException>(() => Do(console, a => a.ResetPassword(new Actor(person.Id, "person", [Role.Viewer], []), admin.Id)))).Refusal.Kind);
+        Assert.Equal(RefusalKind.Conflict, (await Assert.ThrowsAsync<RefusedException>(() => Do(console, a => a.ResetSecondFactor(boss, person.Id)))).Refusal.Kind);
+        Assert.Equal(3, (await console.Services.GetRequiredService<EventJournal>().Search(new JournalSearch(Kind: "access.account.changed", Text: "person"))).Count);
+    }
+
+    [Fact]
     public async Task An_ended_session_is_out_and_a_sign_in_says_from_where()
     {
         await using var console = await TestConsole.Start(cluster);

@@ -88,6 +88,32 @@ public sealed class AuditFileTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task An_end_that_was_cut_off_is_found_online_under_whatever_name_one_asks()
+    {
+        await using var console = await TestConsole.Start(cluster);
+        var writer = console.Services.GetRequiredService<CheckpointWriter>();
+        for (var n = 0; n < 3; n++) await console.Token($"t{n}", "viewer");
+        await writer.Write(default);
+        var journal = console.Services.GetRequiredService<EventJournal>();
+        // The admin command line, or the console after a change of its address, is another node with the same data directory.
+        var folders = console.Services.GetRequiredService<Engine.Runs.EngineFolders>();
+        var asked = new CheckpointWriter(journal, new Engine.Runs.EngineFolders("cli", folders.DataDirectory), Microsoft.Extensions.Options.Options.Create(new AuditOptions()), TimeProvider.System,
+            Microsoft.Extensions.Logging.Abstractions.NullLogger<CheckpointWriter>.Instance);
+        Assert.Contains("signed checkpoint", (await asked.Verify(default)).Summary, StringComparison.Ordinal);
+        Assert.DoesNotContain("No signed checkpoint", (await asked.Verify(default)).Summary, StringComparison.Ordinal);
+        var last = await journal.LastPosition();
+        await using (var cut = journal.Source.CreateCommand($"delete from journal where position = {last}")) await cut.ExecuteNonQueryAsync();
+        Assert.Contains("the end was cut off", (await asked.Verify(default)).Summary, StringComparison.Ordinal);
+        // The public half of the key was lost with a node that died at its first start.
+        File.Delete(Path.Combine(folders.DataDirectory, CheckpointKey.PublicFile));
+        Assert.False((await asked.Verify(default)).Holds);
+        // Another node's file in the same folder is its own affair, and said.
+        using (var other = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256))
+            await File.WriteAllTextAsync(Path.Combine(writer.Folder, "other.jsonl"), Checkpoint.Sign(1, "x", TimeProvider.System.GetUtcNow(), "other", "", other).ToLine() + "\n");
+        Assert.Contains("1 file is signed with other nodes' keys", (await asked.Verify(default)).Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_row_that_was_changed_in_the_database_is_found_online()
     {
         await using var console = await TestConsole.Start(cluster);

@@ -17,6 +17,7 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
 
     public async Task<(ProbeFinding Finding, string Summary)> Probe(Run run, Incident incident, StepState step, IStepLog lines, CancellationToken stop)
     {
+        secrets.Learn();
         using var timeout = new CancellationTokenSource(step.Step.Probe?.Timeout ?? ProbeTimeout, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
         (ProbeFinding Finding, string Summary) found;
@@ -47,6 +48,7 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
 
     public async Task<StepResult> Run(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken abort, CancellationToken stop)
     {
+        if (!run.DryRun) secrets.Learn();
         using var timeout = new CancellationTokenSource(step.Step.Timeout, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, abort, stop);
         StepResult result;

@@ -14,16 +14,24 @@ public sealed class SecretMask
     /// <summary>Longest first, so that a secret which contains another goes as a whole.</summary>
     private ImmutableList<string> _values = [];
 
+    /// <summary>Characters of an encoded secret that give a piece of it away: tools break what they encode into lines, and no line holds the whole.</summary>
+    private const int Piece = 16;
+
+    /// <summary>Every piece of every encoded form.</summary>
+    private ImmutableHashSet<string> _pieces = [];
+
     /// <summary>Knows a value, in every form in which it can show, from now on.</summary>
     public void Add(string secret)
     {
         // As lines show it: without the line break at its end, line by line, as SQL quotes it, in URLs, in hex, and in base64 wherever in a longer text it stands.
         var trimmed = secret.Trim();
         var bytes = Encoding.UTF8.GetBytes(trimmed);
-        string[] forms = [secret, trimmed, .. trimmed.Split('\n').Select(l => l.Trim()), trimmed.Replace("'", "''", StringComparison.Ordinal), Uri.EscapeDataString(trimmed),
-            Convert.ToHexString(bytes), Convert.ToHexStringLower(bytes), .. Base64(Encoding.UTF8.GetBytes(secret)), .. Base64(bytes)];
+        string[] encoded = [Convert.ToHexString(bytes), Convert.ToHexStringLower(bytes), .. Base64(Encoding.UTF8.GetBytes(secret)), .. Base64(bytes)];
+        string[] forms = [secret, trimmed, .. trimmed.Split('\n').Select(l => l.Trim()), trimmed.Replace("'", "''", StringComparison.Ordinal), Uri.EscapeDataString(trimmed), .. encoded];
         foreach (var value in forms.Where(f => f.Length >= Shortest).Distinct(StringComparer.Ordinal))
             ImmutableInterlocked.Update(ref _values, list => list.Contains(value) ? list : list.Add(value).Sort((a, b) => b.Length - a.Length));
+        var pieces = encoded.Distinct(StringComparer.Ordinal).SelectMany(e => Enumerable.Range(0, Math.Max(0, e.Length - Piece + 1)).Select(at => e.Substring(at, Piece))).ToList();
+        if (!pieces.TrueForAll(_pieces.Contains)) ImmutableInterlocked.Update(ref _pieces, set => set.Union(pieces));
     }
 
     /// <summary>The characters that the bytes make in base64 whatever stands before and after them: one form for each of the three places in a group.</summary>
@@ -49,8 +57,38 @@ public sealed class SecretMask
     {
         foreach (var value in _values)
             if (text.Contains(value, StringComparison.Ordinal)) text = text.Replace(value, Shown, StringComparison.Ordinal);
-        return text;
+        return _pieces.IsEmpty ? text : WithoutPieces(text);
     }
+
+    /// <summary>Takes out whatever stretch of a line is made of pieces of an encoded secret.</summary>
+    private string WithoutPieces(string text)
+    {
+        StringBuilder? clean = null;
+        var kept = 0;
+        for (var at = 0; at + Piece <= text.Length; at++)
+        {
+            // Only in long words can there be one: most lines have none.
+            if (at == 0 || !IsEncoded(text[at - 1]))
+            {
+                var end = at;
+                while (end < text.Length && IsEncoded(text[end])) end++;
+                if (end - at < Piece)
+                {
+                    at = end;
+                    continue;
+                }
+            }
+            if (!_pieces.Contains(text.Substring(at, Piece))) continue;
+            var last = at + 1;
+            while (last + Piece <= text.Length && _pieces.Contains(text.Substring(last, Piece))) last++;
+            (clean ??= new StringBuilder()).Append(text, kept, at - kept).Append(Shown);
+            kept = last - 1 + Piece;
+            at = kept - 1;
+        }
+        return clean is null ? text : clean.Append(text, kept, text.Length - kept).ToString();
+    }
+
+    private static bool IsEncoded(char c) => char.IsAsciiLetterOrDigit(c) || c is '+' or '/' or '-' or '_';
 
     /// <summary>Where a long text may be cut, at or before <paramref name="at"/>, so that no secret is split and slips through in halves.</summary>
     public int SafeCut(string text, int at)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 
 namespace RollbackConsole.Steps.Secrets;
@@ -7,12 +8,21 @@ public interface ISecrets
 {
     /// <summary>The value, known to the mask from now on; null when there is none of that name.</summary>
     string? Find(string name);
+
+    /// <summary>Lets the mask know every value there is: a step may show what another one was given, on another node, before this process lived.</summary>
+    void Learn();
 }
 
 /// <summary>Asks each provider in turn; the first that knows the name answers.</summary>
 public sealed class SecretProviders(SettingsSecrets settings, FolderSecrets folder) : ISecrets
 {
     public string? Find(string name) => settings.Find(name) ?? folder.Find(name);
+
+    public void Learn()
+    {
+        settings.Learn();
+        folder.Learn();
+    }
 }
 
 /// <summary>Secrets from a folder with one file for each, as orchestrators mount them. Read at every use: a rotated secret counts at once.</summary>
@@ -20,6 +30,20 @@ public sealed class FolderSecrets(IConfiguration settings, SecretMask mask) : IS
 {
     /// <summary>Bytes; a larger file is no secret but a mistake.</summary>
     private const int Largest = 64 * 1024;
+
+    /// <summary>A folder that did not change is read again after this time all the same: not every file system says so.</summary>
+    private static readonly TimeSpan ReadAgain = TimeSpan.FromSeconds(30);
+
+    private (DateTime Changed, long Read) _learned;
+
+    public void Learn()
+    {
+        if (settings["Steps:SecretsFolder"] is not { Length: > 0 } folder || !Directory.Exists(folder)) return;
+        var changed = Directory.GetLastWriteTimeUtc(folder);
+        if (_learned.Changed == changed && Stopwatch.GetElapsedTime(_learned.Read) < ReadAgain) return;
+        foreach (var file in Directory.EnumerateFiles(folder)) Find(Path.GetFileName(file));
+        _learned = (changed, Stopwatch.GetTimestamp());
+    }
 
     public string? Find(string name)
     {
@@ -36,6 +60,11 @@ public sealed class FolderSecrets(IConfiguration settings, SecretMask mask) : IS
 /// <summary>Secrets from the settings: <c>Secrets:NAME</c>, or the variable <c>Secrets__NAME</c>.</summary>
 public sealed class SettingsSecrets(IConfiguration settings, SecretMask mask) : ISecrets
 {
+    public void Learn()
+    {
+        foreach (var secret in settings.GetSection("Secrets").GetChildren()) Find(secret.Key);
+    }
+
     public string? Find(string name)
     {
         var value = settings["Secrets:" + name];

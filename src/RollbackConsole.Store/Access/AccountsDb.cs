@@ -12,6 +12,12 @@ public sealed class Account : IdentityUser
     public List<string> Roles { get; set; } = [];
     public List<string> Groups { get; set; } = [];
     public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>The end of a lock that an administrator has set; one after wrong passwords ends within minutes.</summary>
+    public static readonly DateTimeOffset Never = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    [System.ComponentModel.DataAnnotations.Schema.NotMapped]
+    public bool Disabled => LockoutEnd >= Never;
 }
 
 /// <summary>The tables of ASP.NET Core Identity, and the carrier of the numbered migrations.</summary>

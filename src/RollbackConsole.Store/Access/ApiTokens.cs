@@ -16,6 +16,9 @@ public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
 {
     public const string Prefix = "rc_";
 
+    /// <summary>An account whose sign-in an administrator has closed for good; a lock after wrong passwords ends by itself and is no reason to stop programs.</summary>
+    private const string Good = "t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and (t.owner_id is null or (a.id is not null and (a.lockout_end is null or a.lockout_end < '8999-01-01')))";
+
     private const string Columns = "id, name, roles, groups, scope, owner_id, created_at, expires_at, last_used_at, last_used_from, revoked_at";
 
     /// <summary>Makes a token; the answer is the only time that it can be read.</summary>
@@ -37,19 +40,21 @@ public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
     {
         if (token.Length > 200 || !token.StartsWith(Prefix, StringComparison.Ordinal)) return null;
         var now = time.GetUtcNow();
-        var found = await source.Command($"select {Columns} from api_tokens where hash = $1 and revoked_at is null and (expires_at is null or expires_at > $2)", Hash(token), now).List(Read, ct);
-        if (found is not [var t]) return null;
+        var found = await source.Command($"select {string.Join(", ", Columns.Split(", ").Select(c => "t." + c))}, a.roles, a.groups from api_tokens t left join accounts a on a.id = t.owner_id where t.hash = $1 and {Good}", Hash(token), now)
+            .List(r => (Row: Read(r), Roles: r.IsDBNull(11) ? null : r.GetFieldValue<string[]>(11), Groups: r.IsDBNull(12) ? null : r.GetFieldValue<string[]>(12)), ct);
+        if (found is not [var (t, ownersRoles, ownersGroups)]) return null;
         if (t.LastUsedAt is not { } last || now - last > TimeSpan.FromMinutes(1) || t.LastUsedFrom != from)
         {
             await using var used = source.Command("update api_tokens set last_used_at = $2, last_used_from = $3 where id = $1", t.Id, now, from);
             await used.ExecuteNonQueryAsync(ct);
         }
-        return new Actor(t.Id, t.Name, t.Roles, t.Groups) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
+        // What the owner has lost, the token has lost.
+        return new Actor(t.Id, t.Name, ownersRoles is null ? t.Roles : [.. t.Roles.Intersect(ownersRoles, StringComparer.Ordinal)], ownersGroups is null ? t.Groups : [.. t.Groups.Intersect(ownersGroups, StringComparer.Ordinal)]) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
     }
 
     /// <summary>Is a token that was shown earlier still good?</summary>
     public async Task<bool> IsGood(string id, CancellationToken ct) =>
-        (await source.Command("select 1 from api_tokens where id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)", id, time.GetUtcNow()).List(_ => true, ct)).Count > 0;
+        (await source.Command($"select 1 from api_tokens t left join accounts a on a.id = t.owner_id where t.id = $1 and {Good}", id, time.GetUtcNow()).List(_ => true, ct)).Count > 0;
 
     /// <summary>Every token that is not revoked, the newest first.</summary>
     public Task<List<TokenRow>> All(CancellationToken ct = default) => source.Command($"select {Columns} from api_tokens where revoked_at is null order by created_at desc limit 500").List(Read, ct);

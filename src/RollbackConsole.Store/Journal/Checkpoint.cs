@@ -55,6 +55,26 @@ public static class CheckpointFile
         return ([.. all.OrderBy(c => c.Position)], faults);
     }
 
+    /// <summary>Reads what one key has signed in a folder that several nodes share, whatever the node was called or where it listened then.</summary>
+    /// <param name="own">The file that must be this key's alone, when it is there.</param>
+    /// <returns>As <see cref="Read"/>, and how many files are wholly other nodes'.</returns>
+    public static async Task<(List<Checkpoint> Checkpoints, List<string> Faults, int Others)> ReadSigned(string folder, string own, ECDsa key, CancellationToken ct)
+    {
+        var (all, faults, others) = (new List<Checkpoint>(), new List<string>(), 0);
+        foreach (var file in Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.jsonl").Order(StringComparer.Ordinal) : Enumerable.Empty<string>())
+        {
+            if (file != own && !(await File.ReadAllLinesAsync(file, ct)).Select(Parse).Any(c => c?.IsSignedBy(key) == true))
+            {
+                others++;
+                continue;
+            }
+            var (found, wrong) = await Read(file, key, ct);
+            all.AddRange(found);
+            faults.AddRange(wrong);
+        }
+        return ([.. all.OrderBy(c => c.Position)], faults, others);
+    }
+
     /// <summary>The last line's signature; empty when there is none.</summary>
     public static async Task<(long Position, string Signature)> Last(string file, CancellationToken ct) =>
         File.Exists(file) && (await File.ReadAllLinesAsync(file, ct)).Select(Parse).LastOrDefault(c => c is not null) is { } last ? (last.Position, last.Signature) : (0, "");
@@ -79,7 +99,8 @@ public static class CheckpointKey
     private const string PrivateFile = "audit-key.pem";
 
     /// <summary>The public half, to verify with; null while no checkpoint was ever signed here.</summary>
-    public static ECDsa? FindPublic(string folder) => File.Exists(Path.Combine(folder, PublicFile)) ? ReadPublic(Path.Combine(folder, PublicFile)) : null;
+    public static ECDsa? FindPublic(string folder) => File.Exists(Path.Combine(folder, PublicFile)) ? ReadPublic(Path.Combine(folder, PublicFile))
+        : File.Exists(Path.Combine(folder, PrivateFile)) ? OpenOrCreate(folder) : null;
 
     /// <summary>The folder's key; made when there is none yet.</summary>
     public static ECDsa OpenOrCreate(string folder)
@@ -89,6 +110,8 @@ public static class CheckpointKey
         if (File.Exists(file))
         {
             key.ImportFromPem(File.ReadAllText(file));
+            // A node that died between the two files left only the first.
+            if (!File.Exists(Path.Combine(folder, PublicFile))) File.WriteAllText(Path.Combine(folder, PublicFile), key.ExportSubjectPublicKeyInfoPem());
             return key;
         }
         Directory.CreateDirectory(folder);

@@ -8,7 +8,7 @@ using RollbackConsole.Store.Journal;
 namespace RollbackConsole.Web.Access;
 
 /// <summary>Makes accounts and tokens, and journals that it did.</summary>
-public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessions sessions, EventJournal journal, TimeProvider time)
+public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiTokens tokens, Sessions sessions, EventJournal journal, TimeProvider time)
 {
     public IQueryable<Account> All => users.Users;
 
@@ -56,7 +56,14 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessi
         var narrowed = (scope ?? []).Select(s => Enum.GetValues<Permission>().Where(p => p.ToString().Equals(s, StringComparison.OrdinalIgnoreCase)).Select(p => (Permission?)p).FirstOrDefault()
             ?? throw new RefusedException(RefusalKind.Invalid, $"'{s}' is no permission; there are {string.Join(", ", Enum.GetNames<Permission>())}.", "scope")).ToList();
         string? ownerId = null;
-        if (owner is not null) ownerId = (await users.FindByNameAsync(owner) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{owner}'.", "owner")).Id;
+        if (owner is not null)
+        {
+            var whose = await users.FindByNameAsync(owner) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{owner}'.", "owner");
+            // It could do nothing with it: at every call a token has at most what its owner has then.
+            if (roles.Except(whose.Roles, StringComparer.Ordinal).Concat(groups.Except(whose.Groups, StringComparer.Ordinal)).ToList() is { Count: > 0 } more)
+                throw new RefusedException(RefusalKind.Invalid, $"{owner} has not {string.Join(", ", more)}; a token of theirs cannot have it.", "owner");
+            ownerId = whose.Id;
+        }
         var now = time.GetUtcNow();
         var (id, token) = await tokens.Create(name, roles, groups, now, now + expires, narrowed, ownerId);
         await Append(new TokenCreated(id, name, roles, groups, by.Person, now, now + expires, narrowed, ownerId), by);
@@ -88,10 +95,10 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessi
         by.Require(Permission.Administer);
         CheckRoles(roles);
         var account = await users.FindByIdAsync(id) ?? throw new RefusedException(RefusalKind.NotFound, "There is no such account.");
-        if (account.Roles.Contains(Role.Admin) && !roles.Contains(Role.Admin, StringComparer.Ordinal) && !users.Users.Any(u => u.Id != id && u.Roles.Contains(Role.Admin)))
+        if (account.Roles.Contains(Role.Admin) && !roles.Contains(Role.Admin, StringComparer.Ordinal) && !users.Users.Any(u => u.Id != id && u.Roles.Contains(Role.Admin) && (u.LockoutEnd == null || u.LockoutEnd < Account.Never)))
             throw new RefusedException(RefusalKind.Conflict, "This is the last administrator; make another one first.");
+        // With the stamp in one commit: nobody keeps in an open page what the list does not show any more.
         (account.Roles, account.Groups) = ([.. roles], [.. groups]);
-        Succeed(await users.UpdateAsync(account));
         Succeed(await users.UpdateSecurityStampAsync(account));
         await Changed(by, account, $"has the roles {string.Join(", ", roles)}" + (groups.Count > 0 ? $" and the groups {string.Join(", ", groups)}" : ""));
     }
@@ -103,14 +110,16 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessi
         if (account is null)
         {
             account = new Account { UserName = name, Roles = [.. roles], Groups = [.. groups], CreatedAt = time.GetUtcNow(), LockoutEnabled = true };
+            // An account without its login would be nobody's, and its name taken for ever.
+            await using var both = await db.Database.BeginTransactionAsync();
             Succeed(await users.CreateAsync(account));
             Succeed(await users.AddLoginAsync(account, new UserLoginInfo(provider, key, title)));
+            await both.CommitAsync();
             await Append(new AccountCreated(account.Id, name, roles, groups, Domain.Journal.Person.Console, time.GetUtcNow()), SystemActor.Library);
         }
         else if (!account.Roles.Order(StringComparer.Ordinal).SequenceEqual(roles.Order(StringComparer.Ordinal)) || !account.Groups.Order(StringComparer.Ordinal).SequenceEqual(groups.Order(StringComparer.Ordinal)))
         {
             (account.Roles, account.Groups) = ([.. roles], [.. groups]);
-            Succeed(await users.UpdateAsync(account));
             Succeed(await users.UpdateSecurityStampAsync(account));
             await Changed(SystemActor.Library, account, $"has the roles {string.Join(", ", roles)}, as its groups at the provider say");
         }
@@ -121,10 +130,69 @@ public sealed class Accounts(UserManager<Account> users, ApiTokens tokens, Sessi
     public async Task Dismiss(Account account)
     {
         (account.Roles, account.Groups) = ([], []);
-        Succeed(await users.UpdateAsync(account));
         Succeed(await users.UpdateSecurityStampAsync(account));
         await EndSessions(SystemActor.Library, account.Id, null);
         await Changed(SystemActor.Library, account, "has no role any more, as its groups at the provider say");
+    }
+
+    /// <summary>A new one-time password for somebody who lost theirs; the old one and every session end.</summary>
+    public async Task<string> ResetPassword(Actor by, string id)
+    {
+        var account = await Administered(by, id);
+        if (await IsFromOutside(account)) throw new RefusedException(RefusalKind.Conflict, $"{account.UserName} comes in by the single sign-on; their password is not kept here.");
+        var password = RandomPassword();
+        Succeed(await users.ResetPasswordAsync(account, await users.GeneratePasswordResetTokenAsync(account), password));
+        Succeed(await users.SetLockoutEndDateAsync(account, account.Disabled ? account.LockoutEnd : null));
+        Succeed(await users.ResetAccessFailedCountAsync(account));
+        await EndSessions(by, id, null);
+        await Changed(by, account, "was given a new one-time password");
+        return password;
+    }
+
+    /// <summary>Takes second factor and passkeys off an account whose owner has lost them.</summary>
+    public async Task ResetSecondFactor(Actor by, string id)
+    {
+        var account = await Administered(by, id);
+        var passkeys = await users.GetPasskeysAsync(account);
+        if (!account.TwoFactorEnabled && passkeys.Count == 0) throw new RefusedException(RefusalKind.Conflict, $"{account.UserName} has neither a second factor nor a passkey.");
+        Succeed(await users.SetTwoFactorEnabledAsync(account, false));
+        Succeed(await users.ResetAuthenticatorKeyAsync(account));
+        foreach (var passkey in passkeys) Succeed(await users.RemovePasskeyAsync(account, passkey.CredentialId));
+        await EndSessions(by, id, null);
+        await Changed(by, account, "had the second factor and all passkeys taken off");
+    }
+
+    /// <summary>Closes an account, or opens it again. Whoever left signs in no more, their sessions end and their tokens stop; what they did stays theirs.</summary>
+    public async Task SetDisabled(Actor by, string id, bool disabled)
+    {
+        var account = await Administered(by, id);
+        if (account.Disabled == disabled) throw new RefusedException(RefusalKind.Conflict, $"{account.UserName} is {(disabled ? "disabled" : "not disabled")} already.");
+        if (disabled && by.Id == id) throw new RefusedException(RefusalKind.Conflict, "Nobody disables their own account; another administrator has to do it.");
+        if (disabled && account.Roles.Contains(Role.Admin) && !users.Users.Any(u => u.Id != id && u.Roles.Contains(Role.Admin) && (u.LockoutEnd == null || u.LockoutEnd < Account.Never)))
+            throw new RefusedException(RefusalKind.Conflict, "This is the last administrator; make another one first.");
+        Succeed(await users.SetLockoutEndDateAsync(account, disabled ? Account.Never : null));
+        Succeed(await users.UpdateSecurityStampAsync(account));
+        if (disabled) await EndSessions(by, id, null);
+        await Changed(by, account, disabled ? "is disabled" : "is enabled again");
+    }
+
+    /// <summary>Ends the lock after wrong passwords before its time.</summary>
+    public async Task Unlock(Actor by, string id)
+    {
+        var account = await Administered(by, id);
+        if (account.Disabled || !await users.IsLockedOutAsync(account)) throw new RefusedException(RefusalKind.Conflict, $"{account.UserName} is {(account.Disabled ? "disabled" : "not locked")}.");
+        Succeed(await users.SetLockoutEndDateAsync(account, null));
+        Succeed(await users.ResetAccessFailedCountAsync(account));
+        await Changed(by, account, "was unlocked");
+    }
+
+    /// <exception cref="RefusedException">There is no such account.</exception>
+    public async Task<Account> ByName(string name) => await users.FindByNameAsync(name) ?? throw new RefusedException(RefusalKind.NotFound, $"There is no account '{name}'.", "name");
+
+    private async Task<Account> Administered(Actor by, string id)
+    {
+        by.Require(Permission.Administer);
+        return await users.FindByIdAsync(id) ?? throw new RefusedException(RefusalKind.NotFound, "There is no such account.");
     }
 
     /// <summary>Does a provider vouch for this account, so that only the provider lets it in?</summary>

@@ -27,6 +27,9 @@ public static class AdminCli
           token create --name N --role R… [--group G…] [--expires 90d] [--scope P…] [--owner ACCOUNT]
                                                             prints the token once
           user create --name N --role R… [--group G…]       reads the password from --password or prints a random one
+          user reset --name N                               prints a new one-time password; every session of the account ends
+          user reset-second-factor --name N                 takes a lost second factor and all passkeys off
+          user disable|enable|unlock --name N               closes an account, opens it again, ends a lock after wrong passwords
           library import DIR                                keeps every document of DIR
           library check DIR                                 reads them only
           plan preview FILE [--set k=v…] [--service S] [--environment E]
@@ -56,6 +59,11 @@ public static class AdminCli
                     var password = line.OneOrNull("password") ?? Accounts.RandomPassword();
                     await Scoped(s, a => a.Create(SystemActor.CommandLine, line.One("name"), password, line.Many("role"), line.Many("group")));
                     if (line.OneOrNull("password") is null) await output.WriteLineAsync($"One-time password of '{line.One("name")}': {password}");
+                    return 0;
+                }, ct),
+                ["user", "reset" or "reset-second-factor" or "disable" or "enable" or "unlock"] when line.Only("name") is not null => await With(async s =>
+                {
+                    await output.WriteLineAsync(await Scoped(s, a => Administer(a, line.Words[1], line.One("name"))));
                     return 0;
                 }, ct),
                 ["library", "import", var directory] when line.Only() is not null => await With(async s =>
@@ -97,6 +105,25 @@ public static class AdminCli
         var asked = args[0] == "help" || args.Any(a => a is "--help" or "-h");
         await (asked ? output : errors).WriteLineAsync(Usage);
         return asked ? 0 : 2;
+    }
+
+    /// <returns>What was done, in a sentence.</returns>
+    private static async Task<string> Administer(Accounts accounts, string what, string name)
+    {
+        var account = await accounts.ByName(name);
+        switch (what)
+        {
+            case "reset": return $"One-time password of '{account.UserName}': {await accounts.ResetPassword(SystemActor.CommandLine, account.Id)}";
+            case "reset-second-factor":
+                await accounts.ResetSecondFactor(SystemActor.CommandLine, account.Id);
+                return $"'{account.UserName}' signs in with the password alone, until they set a second factor up again.";
+            case "unlock":
+                await accounts.Unlock(SystemActor.CommandLine, account.Id);
+                return $"'{account.UserName}' can sign in again.";
+            default:
+                await accounts.SetDisabled(SystemActor.CommandLine, account.Id, what == "disable");
+                return $"'{account.UserName}' is {what}d.";
+        }
     }
 
     /// <summary>An export needs neither database nor console: only the file, the checkpoints and the public key.</summary>

@@ -32,9 +32,10 @@ public static class AuditEndpoints
                 await using var command = source.CreateCommand("select coalesce(max(position), 0) from journal");
                 return Results.Json(new { Status = "ready", Journal = await command.ExecuteScalarAsync(ct) });
             }
-            catch (NpgsqlException e)
+            catch (NpgsqlException)
             {
-                return Results.Json(new { Status = "unready", Because = "PostgreSQL does not answer: " + e.Message }, statusCode: 503);
+                // Anybody may ask: names and addresses of the database are for the log.
+                return Results.Json(new { Status = "unready", Because = "PostgreSQL does not answer." }, statusCode: 503);
             }
         }).ExcludeFromDescription();
     }
