@@ -69,18 +69,29 @@ public sealed class LogPaneTests(RunningConsole console)
             await page.Locator(".log-view").EvaluateAsync("(v, y) => v.scrollTop = y", (n - 1) * 20);
             await page.WaitForSelectorAsync($".log-row[data-seq='{n}']:has-text('line {n}')");
         }
+        await Over(run);
     }
 
     private async Task<string> Finished(string name, string yaml)
     {
         var run = await Approved(name, yaml);
-        using var api = await console.Api("viewer");
-        for (var tries = 0; ; tries++)
+        await Over(run);
+        return run;
+    }
+
+    /// <summary>Waits for the end of a run and closes its incident, so that other tests find a quiet board.</summary>
+    private async Task Over(string id)
+    {
+        using var commander = await console.Api("commander");
+        JsonElement run;
+        for (var tries = 0; (run = await commander.GetFromJsonAsync<JsonElement>($"runs/{id}")).GetProperty("status").GetString() != "finished"; tries++)
         {
-            if ((await api.GetFromJsonAsync<JsonElement>($"runs/{run}")).GetProperty("status").GetString() == "finished") return run;
-            Assert.True(tries < 300);
+            Assert.True(tries < 1200);
             await Task.Delay(100);
         }
+        var path = $"incidents/{run.GetProperty("incidentId").GetString()}";
+        await Read(await commander.PostAsJsonAsync(path + "/resolve", new { summary = "test" }));
+        await Read(await commander.PostAsync(path + "/close", null));
     }
 
     private async Task<string> Approved(string name, string yaml)
@@ -92,10 +103,6 @@ public sealed class LogPaneTests(RunningConsole console)
         var incident = await Read(await commander.PostAsJsonAsync("incidents", new { title = name, service = name, environment = "staging", severity = "low" }));
         var run = await Read(await commander.PostAsJsonAsync($"incidents/{incident.GetProperty("id").GetString()}/runs", new { plan = name, parameters = new { }, dryRun = false, reason = "test" }));
         await Read(await approver.PostAsJsonAsync($"runs/{run.GetProperty("id").GetString()}/approvals", new { decision = "approve", digest = run.GetProperty("digest").GetString(), comment = "" }));
-        // Closed, so that other tests find a quiet board.
-        var path = $"incidents/{incident.GetProperty("id").GetString()}";
-        await Read(await commander.PostAsJsonAsync(path + "/resolve", new { summary = "test" }));
-        await Read(await commander.PostAsync(path + "/close", null));
         return run.GetProperty("id").GetString()!;
     }
 

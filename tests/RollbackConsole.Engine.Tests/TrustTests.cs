@@ -90,6 +90,10 @@ public sealed class TrustTests(TestCluster cluster)
         Assert.Equal(RunOutcome.Failed, done.Outcome);
         Assert.StartsWith("EMERGENCY", done.Summary, StringComparison.Ordinal);
         Assert.Equal(["one", "undo", "stopped"], await File.ReadAllLinesAsync(counter));
+        // And somebody above is called, in the commit in which it began.
+        var called = (await node.Get<EventJournal>().Read(0, 500, "incident/" + run.IncidentId)).Select(e => e.Event).OfType<IncidentEscalated>().Last();
+        Assert.Equal(2, called.Level);
+        Assert.Contains("the recovery of 'Worst case' failed and its emergency procedure began", called.Because, StringComparison.Ordinal);
     }
 
     [Fact]

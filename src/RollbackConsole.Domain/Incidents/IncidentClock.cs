@@ -26,14 +26,7 @@ public static class IncidentClock
         if (state.ClockRuns && state.OverdueAt is null && now >= state.DecideBy)
         {
             Happen(new DecisionOverdue(state.DecideBy, now));
-            if (state.Escalation is { Levels.Count: > 0 } escalation)
-            {
-                var called = escalation.Levels[Math.Min(state.LevelReached, escalation.Levels.Count - 1)];
-                Happen(Call(called, _ => true, "the time to decide is over", now));
-                // A level that reaches nobody must not be where the call ends.
-                if (!called.Contacts.Any(c => c.Reachable) && escalation.Levels.LastOrDefault(l => l.Number < called.Number && l.Contacts.Any(c => c.Reachable)) is { } below)
-                    Happen(Call(below, _ => true, "the time to decide is over and the next level reaches nobody", now));
-            }
+            foreach (var call in Next(state, "the time to decide is over", now)) Happen(call);
         }
         foreach (var call in Waited(state, now).ToList()) Happen(call);
         if (state is { Escalation.Levels: [.., var last], Acknowledged: null, Exhausted: false } && now >= state.EscalationFrom + last.Until) Happen(new EscalationExhausted(now));
@@ -44,6 +37,17 @@ public static class IncidentClock
         foreach (var (fingerprint, known) in state.Alerts.Where(a => a.Value.Flapping && now >= SteadyAt(a.Value)).OrderBy(a => a.Key, StringComparer.Ordinal).ToList())
             Happen(new AlertSteady(fingerprint, known.Alert.Name, firing.Contains(fingerprint), now));
         return events;
+    }
+
+    /// <summary>Calls the level above the one that was reached, whatever its time.</summary>
+    internal static IEnumerable<IncidentEscalated> Next(Incident s, string because, DateTimeOffset now)
+    {
+        if (s.Escalation is not { Levels.Count: > 0 } escalation) yield break;
+        var called = escalation.Levels[Math.Min(s.LevelReached, escalation.Levels.Count - 1)];
+        yield return Call(called, _ => true, because, now);
+        // A level that reaches nobody must not be where the call ends.
+        if (!called.Contacts.Any(c => c.Reachable) && escalation.Levels.LastOrDefault(l => l.Number < called.Number && l.Contacts.Any(c => c.Reachable)) is { } below)
+            yield return Call(below, _ => true, because + " and the next level reaches nobody", now);
     }
 
     public static DateTimeOffset? NextDue(Incident s)

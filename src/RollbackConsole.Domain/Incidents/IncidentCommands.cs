@@ -42,7 +42,10 @@ public sealed record PinRow(long Position, bool Pinned, Person By, DateTimeOffse
 
 public sealed record CheckItem(ItemList List, string Item, string Text, Person By, DateTimeOffset At) : IncidentCommand(By, At);
 
-/// <param name="Kind"><c>requested</c>, <c>approved</c>, <c>rejected</c>, <c>finished</c> and the like.</param>
+/// <summary>Something went so wrong that the next level is called at once, acknowledged or not.</summary>
+public sealed record CallNextLevel(string Because, Person By, DateTimeOffset At) : IncidentCommand(By, At);
+
+/// <param name="Kind"><c>requested</c>, <c>rejected</c>, <c>expired</c>, or <c>aborted</c> before it began.</param>
 public sealed record LinkRun(string RunId, string Plan, string Kind, string Summary, Person By, DateTimeOffset At) : IncidentCommand(By, At);
 
 /// <param name="Failure">Null when the contact was told.</param>

@@ -41,6 +41,7 @@ public static class IncidentDecider
         // What was on its way when the incident closed still reports its end into the timeline.
         LinkRun l => Decision.Accept([new RunLinked(l.RunId, l.Plan, l.Kind, l.Summary, l.By, l.At), .. l.Kind == "requested" && l.By != Person.Console ? Here(s, l) : []]),
         ReportDelivery r => Decision.Accept(r.Failure is { } why ? new ContactMissed(r.Delivery, r.Contact, r.Channel, why, r.At) : new ContactTold(r.Delivery, r.Contact, r.Channel, r.Attempts, r.At)),
+        CallNextLevel c => Decision.Accept(s.Status == IncidentStatus.Open ? [.. IncidentClock.Next(s, c.Because, c.At)] : []),
         CheckItem c => Check(s, c),
         OweReview o => Decision.Accept(new ReviewDue(o.RunId, o.Plan, o.Reason, o.DueAt, o.By, o.At)),
         ReviewBreakGlass r => Reviewed(s, r),

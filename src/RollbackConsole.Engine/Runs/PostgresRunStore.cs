@@ -18,8 +18,14 @@ public sealed class PostgresRunStore(
 
     public Task<Loaded<Run>> Catch(string id, Loaded<Run> from, CancellationToken ct) => journal.Catch(Streams.Runs, id, from, ct);
 
-    public Task<Loaded<Run>> Append(string id, Loaded<Run> at, IReadOnlyList<IEvent> events, DateTimeOffset time, CancellationToken ct) =>
-        journal.Append(Streams.Runs, id, at, events, Person.Console, time, ct);
+    public async Task<Loaded<Run>> Append(string id, Loaded<Run> at, IReadOnlyList<IEvent> events, DateTimeOffset time, CancellationToken ct)
+    {
+        if (events.OfType<EmergencyStarted>().FirstOrDefault() is not { } emergency) return await journal.Append(Streams.Runs, id, at, events, Person.Console, time, ct);
+        // The worst that a run can come to: whoever stands above is called in the very same commit.
+        var incident = await journal.Load(Streams.Incidents, at.State.IncidentId, ct);
+        var calls = IncidentDecider.Decide(incident.State, new CallNextLevel($"the recovery of '{at.State.Plan.Title}' failed and its emergency procedure began ({emergency.Because})", Person.Console, time)).Events;
+        return (await journal.AppendBoth(Streams.Runs, id, at, events, Streams.Incidents, at.State.IncidentId, incident, calls, Person.Console, time, ct)).First;
+    }
 
     public async Task<Incident> Incident(string id, CancellationToken ct) => (await journal.Load(Streams.Incidents, id, ct)).State;
 

@@ -74,12 +74,9 @@ public sealed class EventJournal(NpgsqlDataSource source)
             var two = await Load(kind2, id2, ct);
             var first = Accepted(decide1(one.State));
             var second = Accepted(decide2(two.State, first.Aggregate(one.State, kind1.Apply)));
-            await using var batch = source.CreateBatch();
-            var after1 = first.Count == 0 ? one : Add(batch, kind1, id1, one, first, actor, time);
-            var after2 = second.Count == 0 ? two : Add(batch, kind2, id2, two, second, actor, time);
             try
             {
-                if (batch.BatchCommands.Count > 0) await Send(batch, ct);
+                var (after1, after2) = await AppendBoth(kind1, id1, one, first, kind2, id2, two, second, actor, time, ct);
                 return (after1.State, after2.State);
             }
             catch (VersionConflictException) when (attempt < MostTries)
@@ -89,6 +86,18 @@ public sealed class EventJournal(NpgsqlDataSource source)
         }
 
         static IReadOnlyList<IEvent> Accepted(Decision decision) => decision.Refusal is { } refusal ? throw new RefusedException(refusal) : decision.Events;
+    }
+
+    /// <summary>Appends to two streams in one transaction, at the versions that both were loaded at.</summary>
+    /// <exception cref="VersionConflictException">One of them is not there any more; nothing was written.</exception>
+    public async Task<(Loaded<T1> First, Loaded<T2> Second)> AppendBoth<T1, T2>(StreamKind<T1> kind1, string id1, Loaded<T1> at1, IReadOnlyList<IEvent> events1,
+        StreamKind<T2> kind2, string id2, Loaded<T2> at2, IReadOnlyList<IEvent> events2, Person actor, DateTimeOffset time, CancellationToken ct = default)
+    {
+        await using var batch = source.CreateBatch();
+        var after1 = events1.Count == 0 ? at1 : Add(batch, kind1, id1, at1, events1, actor, time);
+        var after2 = events2.Count == 0 ? at2 : Add(batch, kind2, id2, at2, events2, actor, time);
+        if (batch.BatchCommands.Count > 0) await Send(batch, ct);
+        return (after1, after2);
     }
 
     private static Loaded<TState> Add<TState>(NpgsqlBatch batch, StreamKind<TState> kind, string id, Loaded<TState> at, IReadOnlyList<IEvent> events, Person actor, DateTimeOffset time)

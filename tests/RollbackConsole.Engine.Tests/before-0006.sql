@@ -1,0 +1,4 @@
+-- Rows beside the events of before-0006.jsonl, as the console before migration 0006 wrote them.
+INSERT INTO incidents VALUES ('inc-01a1fdcf551e7df8821f40c24bb86404', 1, 'From before', 'shop', 'production', 'high', 'quickFixThenRollBack', 'open', NULL, '2026-11-21 11:13:05.822022+00', '2026-11-21 11:28:05.822022+00', '2026-11-21 11:13:06.176911+00', NULL, '2026-11-21 11:13:05.822022+00', 'rollBack', false, 1, 'everything', NULL);
+INSERT INTO runs VALUES ('run-01a1fdcf5e477d8686be8ac0d76011ca', 'inc-01a1fdcf551e7df8821f40c24bb86404', 'old', 1, 'An old plan', 'shop', 'production', false, 'awaitingApproval', NULL, '', 'everything', '2026-11-21 11:13:08.167887+00', NULL, NULL, 2, 0, NULL);
+INSERT INTO runs VALUES ('run-01a1fdcf568079078900a69aee85c82f', 'inc-01a1fdcf551e7df8821f40c24bb86404', 'old', 1, 'An old plan', 'shop', 'production', false, 'running', NULL, '', 'everything', '2026-11-21 11:13:06.176911+00', '2026-11-21 11:13:08.247057+00', NULL, 2, 1, 'node-old');
