@@ -162,6 +162,20 @@ public sealed partial class AccessTests(TestCluster cluster)
         Assert.Equal(HttpStatusCode.Unauthorized, (await browser.GetAsync("/api/v1/incidents")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("", "127.0.0.1")]
+    [InlineData("127.0.0.1", "203.0.113.7")]
+    [InlineData("192.0.2.1", "127.0.0.1")]
+    public async Task An_address_that_a_proxy_names_is_believed_of_trusted_proxies_only(string trusted, string journaled)
+    {
+        await using var console = await TestConsole.Start(cluster, ("Console:TrustedProxies", trusted));
+        using var browser = Browser(console);
+        browser.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.7");
+        await Submit(browser, "nobody", "wrong");
+        var failed = Assert.Single(await console.Services.GetRequiredService<EventJournal>().Search(new JournalSearch(Kind: "access.sign-in.failed")));
+        Assert.Equal(journaled, ((SignInFailed)failed.Event).From);
+    }
+
     [Fact]
     public async Task Guessing_passwords_locks_the_account_and_then_the_right_one_is_refused_too()
     {
