@@ -26,8 +26,15 @@ public static class StoreSetup
         return services;
     }
 
-    /// <summary>No transaction of ours waits for anything that takes this long; whoever does is gone, and PostgreSQL ends its session.</summary>
+    /// <summary>Whoever leaves a transaction alone for this long is frozen or gone, and PostgreSQL ends its session. The two that hold a turn while other connections do the work
+    /// (<see cref="HoldTurn"/>) have longer.</summary>
     private static readonly TimeSpan LongestIdleTransaction = TimeSpan.FromSeconds(20);
+
+    /// <summary>To be sent first in a transaction that only holds a turn: a storm takes its time, and the turn must not be lost in the middle of it.</summary>
+    public const string HoldTurn = "set local idle_in_transaction_session_timeout = '5min'; ";
+
+    /// <summary>PostgreSQL is away, or has sent us away: it is worth another try.</summary>
+    public static bool IsAway(NpgsqlException e) => e is not PostgresException p || p.IsTransient || p.SqlState == "25P03" || p.SqlState.StartsWith("57", StringComparison.Ordinal);
 
     /// <summary>Statements are prepared once they repeat: the engine sends the same few thousands of times.</summary>
     public static NpgsqlDataSource Connect(string connectionString)

@@ -77,7 +77,7 @@ public sealed class CrashTests(RunningConsole shared) : IAsyncDisposable
         _console.ErrorDataReceived += (_, _) => { };
         _console.BeginOutputReadLine();
         _console.BeginErrorReadLine();
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await ready.Task.WaitAsync(TimeSpan.FromSeconds(240));
     }
 
     private async Task<HttpClient> Api(string roles)

@@ -44,12 +44,12 @@ public sealed class TwoNodeTests : IAsyncLifetime
               - id: s{{n}}
                 uses: script/run
                 effect: {{(n % 2 == 0 ? "once" : "idempotent")}}
-                with: { body: "echo begin-{{n}} >> {{Effects}}; while [ ! -e {{Effects}}.go-{{n}} ]; do sleep 0.05; done; echo end-{{n}} >> {{Effects}}" }
+                with: { body: "echo begin-{{n}} >> {{Effects}}; while [ -e {{Effects}} ] && [ ! -e {{Effects}}.go-{{n}} ]; do sleep 0.05; done; echo end-{{n}} >> {{Effects}}" }
                 {{(n % 2 == 0 ? $"probe: {{ uses: script/run, with: {{ body: \"grep -qx end-{n} {Effects}\" }} }}" : "")}}
             """);
+        await File.WriteAllTextAsync(Effects, "");
         var path = await Started($"plan: long\ntitle: Long\nsteps:\n{string.Join('\n', steps)}");
         var kills = 0;
-        await File.WriteAllTextAsync(Effects, "");
         for (var n = 0; n < Steps; n++)
         {
             // Even ones in the middle, odd ones as soon as the step is over: the boundary.
@@ -88,7 +88,7 @@ public sealed class TwoNodeTests : IAsyncLifetime
             plan: frozen
             title: Frozen
             steps:
-              - { id: first, uses: script/run, effect: idempotent, with: { body: "echo first >> {{Effects}}; while [ ! -e {{Effects}}.go-0 ]; do sleep 0.1; done; echo first-done >> {{Effects}}" } }
+              - { id: first, uses: script/run, effect: idempotent, with: { body: "echo first >> {{Effects}}; while [ -e {{Effects}} ] && [ ! -e {{Effects}}.go-0 ]; do sleep 0.1; done; echo first-done >> {{Effects}}" } }
               - { id: second, uses: script/run, with: { body: "echo second >> {{Effects}}" } }
               - { id: third, uses: script/run, with: { body: "echo third >> {{Effects}}" } }
             """);

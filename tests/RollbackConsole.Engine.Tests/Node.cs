@@ -42,6 +42,14 @@ internal sealed class Node : IAsyncDisposable
 
     public T Get<T>() where T : notnull => _host.Services.GetRequiredService<T>();
 
+    /// <summary>Completes once the node has begun to stop.</summary>
+    public Task Stopping()
+    {
+        var begun = new TaskCompletionSource();
+        Get<IHostApplicationLifetime>().ApplicationStopping.Register(() => begun.TrySetResult());
+        return begun.Task;
+    }
+
     public RunControl Runs => Get<RunControl>();
 
     public RunRequests Requests => Get<RunRequests>();

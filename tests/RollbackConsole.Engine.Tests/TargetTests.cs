@@ -130,6 +130,47 @@ public sealed class TargetTests(TestCluster cluster)
     }
 
     [Fact]
+    public async Task What_waits_for_its_window_is_judged_by_the_policies_of_the_moment_and_called_off_when_its_incident_is_over()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        // A window that is not open now, whenever this test runs.
+        var opens = TimeProvider.System.GetUtcNow().AddHours(12);
+        Task Policies(string more) => node.Get<DocumentLibrary>().Put(Node.Admin, LibraryKind.Policies, null,
+            $"policy: hours\ntitle: Hours\nrules:\n  - {{ id: window, because: At night., require: {{ window: {{ from: '{opens:HH:mm}', to: '{opens.AddHours(1):HH:mm}' }} }} }}\n{more}", Arrival.Put, default);
+        await Policies("");
+        var run = await node.Request(Slow);
+        run = await Approve(node, run);
+        Assert.True(run.WaitsForWindow(TimeProvider.System.GetUtcNow()));
+        // Meanwhile nobody may go without approval any more: the verdict of the approval is not the verdict of the start.
+        await Policies("  - { id: never, because: Never., require: { break-glass: { allowed: false } } }");
+        Assert.Equal(RefusalKind.Forbidden, (await Assert.ThrowsAsync<RefusedException>(() => node.Approvals.BreakGlass(Node.Commander, run.Id, run.Digest, "fire"))).Refusal.Kind);
+        await Policies("");
+        // A yes that is taken back does not stumble over the place that the run itself holds.
+        var second = await Approve(node, await node.Request(Slow, environment: "staging"));
+        Assert.Equal(RunOutcome.Rejected, (await node.Approvals.Decide(Node.Approver, second.Id, false, null, second.Digest, "I looked again")).Outcome);
+        await node.Get<IncidentDesk>().Resolve(Node.Commander, run.IncidentId, "gone by itself");
+        // The window opens: whoever comes to begin looks around first.
+        await node.Get<Engine.Jobs.IRunJobs>().Wake(run.Id, default);
+        var ended = await node.Finished(run.Id);
+        Assert.Equal((RunOutcome.Expired, true), (ended.Outcome!.Value, ended.Summary.Contains("was resolved before it began", StringComparison.Ordinal)));
+        Assert.Null(await node.Get<RunRows>().AtWork("shop", "production", PlanPurpose.Rollback));
+    }
+
+    [Fact]
+    public async Task Two_commanders_who_press_the_emergency_at_once_start_one_and_leave_nothing_behind()
+    {
+        await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());
+        await node.Get<PlanLibrary>().Put(Node.Admin, null, "{plan: shop-emergency, title: Emergency, service: shop, purpose: emergency, steps: [{id: one, uses: script/run, with: {body: 'sleep 300'}}]}", default);
+        var incident = await node.Get<IncidentDesk>().Declare(Node.Commander, "Broken", "shop", "production", null, Level.Critical);
+        var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(n => Task.Run(() =>
+            node.Requests.Emergency(new Actor($"c{n}", $"C{n}", [Role.Commander], []), incident.Id, PlanPurpose.Emergency, "shop", new Dictionary<string, string>(), "orders are lost"))));
+        var id = Assert.Single(runs.Select(r => r.Id).Distinct());
+        Assert.Equal(id, Assert.Single(await node.Get<RunRows>().Unfinished(incident.Id)).Id);
+        await node.Runs.Abort(Node.Commander, id, "enough");
+        await node.Finished(id);
+    }
+
+    [Fact]
     public async Task A_request_that_a_commander_ends_before_it_began_opens_the_decision_again()
     {
         await using var node = await Node.Start(await cluster.EmptyDatabase(), cluster.Folder());

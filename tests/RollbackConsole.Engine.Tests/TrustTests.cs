@@ -34,8 +34,10 @@ public sealed class TrustTests(TestCluster cluster)
             """);
         await first.Until(run.Id, _ => File.Exists(counter));
         await using var second = await Node.Start(connection, cluster.Folder(), "node:2", Node.LongLease);
+        var begun = first.Stopping();
         var stopping = first.DisposeAsync();
-        // The step ends while its node is stopping, which it learns at its own pace.
+        await begun;
+        // The step ends while its node is stopping; the other services stop before the scheduler tells the run.
         await Task.Delay(3000, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(go, "");
         await stopping;

@@ -93,11 +93,19 @@ public sealed class ProcessTests(TestCluster cluster)
         await File.WriteAllTextAsync(Path.Combine(folder, "LONG"), Long);
         await File.WriteAllTextAsync(Path.Combine(folder, "file"), "prefix:" + Long + ":suffix");
         var steps = Steps(("Steps:SecretsFolder", folder), ("Secrets:OTHER", "correct-horse-battery"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "SHORT"), "shop");
+        // A file that nobody can read must not keep anybody from the others.
+        File.CreateSymbolicLink(Path.Combine(folder, "GONE"), Path.Combine(folder, "not-there"));
+        Directory.CreateSymbolicLink(Path.Combine(folder, "FOLDER"), "/etc");
         // No step of this process was ever given either of them.
         steps.Secrets.Learn();
         await steps.Run("script/run", $$"""{"body":"echo correct-horse-battery; base64 {{folder}}/file; base64 -w64 {{folder}}/LONG; od -An -v -tx1 {{folder}}/LONG | tr -d ' '; echo an ordinary line with averyveryverylongword"}""");
         var shown = steps.Lines.ToList();
         Assert.Equal("•••", shown[0]);
+        // A word that is merely there, such as a user's name, stays readable until a step is given it.
+        Assert.Equal("a shop", steps.Mask.Clean("a shop"));
+        Assert.Equal("shop", steps.Secrets.Find("SHORT"));
+        Assert.Equal("a •••", steps.Mask.Clean("a shop"));
         Assert.Contains("an ordinary line with averyveryverylongword", shown);
         for (var at = 0; at + 24 <= Long.Length; at++)
         {

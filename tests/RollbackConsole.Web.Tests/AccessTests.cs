@@ -116,6 +116,32 @@ public sealed partial class AccessTests(TestCluster cluster)
         Assert.Equal(HttpStatusCode.OK, (await token.GetAsync("incidents")).StatusCode);
     }
 
+    [Theory]
+    // Who owns the token, what it was made with, and what it may see: a wall around either is around both.
+    [InlineData("tenant:north", "", 1)]
+    [InlineData("", "tenant:north", 1)]
+    [InlineData("tenant:north", "tenant:north", 1)]
+    [InlineData("", "", 2)]
+    public async Task A_wall_around_a_token_or_its_owner_is_around_both(string owners, string tokens, int sees)
+    {
+        await using var console = await TestConsole.Start(cluster);
+        using var admin = await console.As(Role.Admin, Role.Commander);
+        foreach (var tenant in new[] { "north", "south" })
+        {
+            (await admin.PutAsync($"library/catalog/component:{tenant}-api", new StringContent($"apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{name: {tenant}-api}}\nspec:\n  operations: {{tenant: '{tenant}'}}", System.Text.Encoding.UTF8, "text/yaml"))).EnsureSuccessStatusCode();
+            (await admin.PostAsJsonAsync("incidents", new { title = "T", service = tenant + "-api", environment = "production", severity = "low" })).EnsureSuccessStatusCode();
+        }
+        string[] Groups(string text) => text.Length == 0 ? [] : [text];
+        var owner = await Do(console, a => a.Create(SystemActor.CommandLine, "owner", "a-long-password-1", [Role.Viewer], Groups(owners)));
+        using var token = console.Client(await Do(console, a => a.CreateToken(SystemActor.CommandLine, "t", [Role.Viewer], Groups(tokens), owner: "owner")));
+        Assert.Equal(sees, (await (await token.GetAsync("incidents")).Json()).GetProperty("items").GetArrayLength());
+        // Moved to another tenant: what both may see is nothing, and then it is nobody's token.
+        await Do(console, a => a.SetRoles(SystemActor.CommandLine, owner.Id, [Role.Viewer], ["tenant:elsewhere"]));
+        var after = await token.GetAsync("incidents");
+        Assert.Equal(tokens.Length > 0 ? HttpStatusCode.Unauthorized : HttpStatusCode.OK, after.StatusCode);
+        if (tokens.Length == 0) Assert.Equal(0, (await after.Json()).GetProperty("items").GetArrayLength());
+    }
+
     [Fact]
     public async Task An_administrator_lets_people_in_again_and_closes_the_door_behind_those_who_left()
     {

@@ -33,7 +33,7 @@ internal sealed class NodeProcess(string name, string folder, string connection,
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await ready.Task.WaitAsync(TimeSpan.FromSeconds(240));
     }
 
     /// <summary>SIGKILL: no word of farewell.</summary>

@@ -13,6 +13,23 @@ public static class Role
     public static readonly IReadOnlyList<string> All = [Viewer, Support, Responder, Commander, Approver, Admin];
 }
 
+/// <summary>Groups that limit instead of giving: whoever is in <c>tenant:NAME</c> sees that tenant's services only, whoever is in none sees them all.</summary>
+public static class TenantGroups
+{
+    public const string Prefix = "tenant:";
+
+    public static bool Limits(string group) => group.StartsWith(Prefix, StringComparison.Ordinal);
+
+    /// <summary>The groups of somebody who acts for somebody else: what gives is given by both, and what limits limits from either side.</summary>
+    /// <returns>Null when both are limited and share nothing: there is no one for whom this could act.</returns>
+    public static IReadOnlyList<string>? Both(IReadOnlyList<string> own, IReadOnlyList<string> owners)
+    {
+        var (mine, theirs) = (own.Where(Limits).ToList(), owners.Where(Limits).ToList());
+        var tenants = mine.Count == 0 ? theirs : theirs.Count == 0 ? mine : [.. mine.Intersect(theirs, StringComparer.Ordinal)];
+        return mine.Count > 0 && theirs.Count > 0 && tenants.Count == 0 ? null : [.. own.Where(g => !Limits(g)).Intersect(owners, StringComparer.Ordinal), .. tenants];
+    }
+}
+
 /// <summary>What a call needs. Pages, hub and API ask for these, never for role names.</summary>
 public enum Permission
 {

@@ -82,7 +82,7 @@ public sealed record Run
             Status = RunStatus.AwaitingApproval, Steps = StepsOf(r.Plan, r.Requirements),
             Policy = r.Policy ?? PolicyVerdict.Free, RequesterGroups = r.RequesterGroups ?? [], ExpiresAt = r.At + r.Policy?.Expires,
         },
-        RunPolicyChanged p => s with { Policy = p.Policy, Requirements = p.Policy.Approvals, Steps = StepsOf(s.Plan, p.Policy.Approvals), Status = RunStatus.AwaitingApproval, NotBefore = null, ExpiresAt = s.ExpiresAt ?? p.At + p.Policy.Expires },
+        RunPolicyChanged p => s with { Policy = p.Policy, Requirements = p.Policy.Approvals, Steps = StepsOf(s.Plan, p.Policy.Approvals), Status = RunStatus.AwaitingApproval, ApprovedAt = null, NotBefore = null, ExpiresAt = s.ExpiresAt ?? p.At + p.Policy.Expires },
         ApprovalClaimed c => s with { Claim = c },
         GlassBroken g => s with { Glass = g },
         ApprovalGiven a => s with { Approvals = s.Approvals.Add(a) },

@@ -24,7 +24,7 @@ public static partial class RunDecider
     {
         // Until something has begun, whoever said yes may think again.
         var mine = s.Approvals.Any(a => a.By.IsSameHuman(d.By.Person)) || s.RequestedBy?.IsSameHuman(d.By.Person) == true;
-        if (s.Status != RunStatus.AwaitingApproval && !(!d.Approve && mine && s is { Status: RunStatus.Queued, Epoch: 0 }))
+        if (s.Status != RunStatus.AwaitingApproval && !(!d.Approve && mine && s is { Live: true, Epoch: 0 }))
             return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to {(d.Approve ? "approve" : "reject")}.");
         if (d.Digest != s.Digest)
             return Decision.Conflict("What you looked at is not what would run now: the digest differs. Look at the run again.");
@@ -33,7 +33,7 @@ public static partial class RunDecider
         if (!d.Approve)
         {
             // Saying no is always open to whoever could say yes, or did, and to the requester.
-            var mayRefuse = requirement is not null || mine || s.Requirements.Any(r => Gates.Complaint(s, r, [], d.By) is null);
+            var mayRefuse = requirement is not null || mine || MaySayTheLastYes(s, d.By) || s.Requirements.Any(r => Gates.Complaint(s, r, [], d.By) is null);
             if (!mayRefuse) return Decision.Refuse(RefusalKind.Forbidden, reason!);
             if (string.IsNullOrWhiteSpace(d.Comment)) return Decision.Refuse(RefusalKind.Invalid, "Say why, so that the requester knows what to change.", "comment");
             return Decision.Accept(
@@ -43,12 +43,15 @@ public static partial class RunDecider
         if (s.ExpiresAt <= d.At) return Decision.Conflict("The request is too old to be approved; ask anew.");
         if (s.Policy.Blocks.Count > 0) return Decision.Conflict($"The policy does not let this plan run here: {string.Join("; ", s.Policy.Blocks)}.");
         // The policy asks for less than it did: a yes of somebody who may say it is all that was missing.
-        if (requirement is null && Complete(s) && s.RequestedBy?.IsSameHuman(d.By.Person) != true && (d.By.Can(Permission.Approve) || d.By.Can(Permission.Command))) return Decision.Accept(Queued(s.Policy, d.At));
+        if (requirement is null && MaySayTheLastYes(s, d.By)) return Decision.Accept(Queued(s.Policy, d.At));
         if (requirement is null) return Decision.Refuse(RefusalKind.Forbidden, reason!);
         if (Gates.Missing(requirement, d.Items, d.Reference) is { } missing) return missing;
         var given = new ApprovalGiven(requirement.Group, d.Digest, d.Comment, d.By.Person, d.At, d.Items, d.Reference?.Trim());
         return Complete(Run.Apply(s, given)) ? Decision.Accept(given, Queued(s.Policy, d.At)) : Decision.Accept(given);
     }
+
+    /// <summary>Every approval is there and the run waits all the same, because the policy has come to ask for less: whose yes starts it, and whose no ends it.</summary>
+    public static bool MaySayTheLastYes(Run s, Actor by) => s.Status == RunStatus.AwaitingApproval && Complete(s) && s.RequestedBy?.IsSameHuman(by.Person) != true && (by.Can(Permission.Approve) || by.Can(Permission.Command));
 
     /// <summary>Every approval that is asked for before the start is there.</summary>
     public static bool Complete(Run s) => s.Requirements.Where(r => !r.AtEnd).All(r => Counting(s, r).Count() >= r.Count);
@@ -78,11 +81,14 @@ public static partial class RunDecider
         return events;
     }
 
+    /// <summary>Who looks at the request now; null when nobody does, or not any more: the time is over, or the word is given.</summary>
+    public static ApprovalClaimed? ClaimOf(Run s, DateTimeOffset now) => s.Claim is { } held && now - held.At < ClaimLasts && !s.Approvals.Any(a => a.By.IsSameHuman(held.By)) ? held : null;
+
     private static Decision Claim(Run s, ClaimApproval c)
     {
         if (s.Status != RunStatus.AwaitingApproval) return Decision.Conflict($"This run is {Word(s.Status)}; there is nothing to look at.");
         if (OpenFor(s, c.By, null).Requirement is null) return Decision.Refuse(RefusalKind.Forbidden, OpenFor(s, c.By, null).Reason!);
-        if (s.Claim is not { } held || c.At - held.At >= ClaimLasts) return Decision.Accept(new ApprovalClaimed(c.By.Person, c.At));
+        if (ClaimOf(s, c.At) is not { } held) return Decision.Accept(new ApprovalClaimed(c.By.Person, c.At));
         return held.By.IsSameHuman(c.By.Person) ? Decision.Accept() : Decision.Conflict($"{held.By.Name} looks at it already, since {held.At:HH:mm:ss} UTC. You can still decide it.");
     }
 
@@ -97,6 +103,9 @@ public static partial class RunDecider
         // An emergency does not wait for a maintenance window.
         return Because(b.Reason, new GlassBroken(b.Reason, b.Digest, missing, b.At + (s.Policy.ReviewWithin ?? LongestReview), b.By, b.At), new RunQueued(b.At));
     }
+
+    /// <summary>Ends what has not begun and is not meant any more.</summary>
+    private static Decision CallOff(Run s, CallOffRun c) => s.Epoch > 0 ? Decision.Accept() : Decision.Accept(new RunFinished(RunOutcome.Expired, c.Because, c.At));
 
     private static Decision Expire(Run s, ExpireRun x)
     {

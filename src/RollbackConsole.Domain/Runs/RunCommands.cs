@@ -22,6 +22,9 @@ public sealed record BreakGlass(string Reason, string Digest, Person By, DateTim
 /// <summary>Nobody answered, or nothing started, in time.</summary>
 public sealed record ExpireRun(DateTimeOffset At) : RunCommand(At);
 
+/// <summary>What the run was to mend is over, and nothing of it has begun.</summary>
+public sealed record CallOffRun(string Because, DateTimeOffset At) : RunCommand(At);
+
 /// <summary>Give the plan up: undo what was done, then its recovery steps.</summary>
 public sealed record RecoverRun(string Reason, Person By, DateTimeOffset At) : RunCommand(At);
 

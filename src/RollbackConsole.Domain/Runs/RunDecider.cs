@@ -31,6 +31,7 @@ public static partial class RunDecider
         ClaimApproval c => Claim(s, c),
         BreakGlass b => Break(s, b),
         ExpireRun x => Expire(s, x),
+        CallOffRun c => CallOff(s, c),
         RecoverRun r => Recover(s, r),
         AnswerGate a => Gates.Answer(s, a),
         PauseRun p => s.Status is RunStatus.Running or RunStatus.Queued or RunStatus.NeedsDecision
@@ -153,13 +154,14 @@ public static partial class RunDecider
     /// <summary>A step that interrupts whatever runs it, by eating its memory for one, must not go round for ever.</summary>
     public const int MostInterruptions = 5;
 
-    private static IEvent Interrupted(StepState step, string because, DateTimeOffset at) => step.Step.Effect == Effect.Idempotent ? Again(step, because, "It is safe to repeat and runs again.", at)
+    private static IEvent Interrupted(StepState step, string because, DateTimeOffset at) => step.Step.Effect == Effect.Idempotent ? Again(step, because, "It is safe to repeat and runs again.", StepStatus.Unknown, at)
         : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Unknown, null, because + " It may or may not have taken effect; a person has to find out.", new Dictionary<string, string>(), false, at);
 
     /// <summary>Once more by itself, until that has happened too often. Who waits for people is interrupted by every change of nodes, and that means nothing.</summary>
-    private static IEvent Again(StepState step, string because, string then, DateTimeOffset at) => step.Interruptions + 1 < MostInterruptions || step.Step.Uses is Gates.Kind or "confirm/checklist"
+    /// <param name="otherwise">What it is then: unknown, unless a probe has said that nothing happened.</param>
+    private static IEvent Again(StepState step, string because, string then, StepStatus otherwise, DateTimeOffset at) => step.Interruptions + 1 < MostInterruptions || step.Step.Uses is Gates.Kind or "confirm/checklist"
         ? new StepInterrupted(step.Step.Id, step.Attempt, $"{because} {then}", at)
-        : new StepFinished(step.Step.Id, step.Attempt, StepStatus.Error, null, $"{because} That was interruption {step.Interruptions + 1}: perhaps the step itself ends its node. It does not run again without a person.", new Dictionary<string, string>(), false, at);
+        : new StepFinished(step.Step.Id, step.Attempt, otherwise, null, $"{because} That was interruption {step.Interruptions + 1}: perhaps the step itself ends its node. It does not run again without a person.", new Dictionary<string, string>(), false, at);
 
     private static Decision Probed(Run s, FinishProbe p)
     {
@@ -172,7 +174,7 @@ public static partial class RunDecider
             ProbeFinding.NoEffect when step.Step.Effect == Effect.Once && !step.ProbeCertain =>
                 Interrupted(step, $"Interrupted on another machine; no effect was seen yet ({p.Summary}), but it may still be at work there.", p.At),
             // Whatever its effect: what did not happen may happen now, once.
-            ProbeFinding.NoEffect => Again(step, $"Interrupted before it took effect: {p.Summary}", "It runs again.", p.At),
+            ProbeFinding.NoEffect => Again(step, $"Interrupted before it took effect: {p.Summary}", "It runs again.", StepStatus.Error, p.At),
             _ => Interrupted(step, $"Interrupted, and the probe cannot tell whether it took effect: {p.Summary}", p.At),
         };
         return p.GoOn ? Decision.Accept([found, .. Continue(Run.Apply(s, found), p.At)]) : Decision.Accept(found);

@@ -9,8 +9,6 @@ namespace RollbackConsole.Engine.Access;
 /// they are; whoever is in none belongs to the house and sees everything.</summary>
 public sealed class TenantWall(CatalogDesk catalog)
 {
-    private const string Prefix = "tenant:";
-
     public async Task<bool> MaySee(Actor actor, string service, CancellationToken ct = default)
     {
         if (!IsLimited(actor)) return true;
@@ -35,5 +33,5 @@ public sealed class TenantWall(CatalogDesk catalog)
         return visible;
     }
 
-    private static bool IsLimited(Actor actor) => actor.Groups.Any(g => g.StartsWith(Prefix, StringComparison.Ordinal));
+    private static bool IsLimited(Actor actor) => actor.Groups.Any(TenantGroups.Limits);
 }

@@ -20,12 +20,12 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
         actor.Require(Permission.See);
         actor.RequireScope(Permission.Approve);
         var run = await door.Get(actor, id, ct);
-        var verdict = run.Status == RunStatus.AwaitingApproval ? await PolicyNow(run, ct) : run.Policy;
+        var verdict = await PolicyBefore(run, ct);
         var now = time.GetUtcNow();
         var command = new DecideApproval(approve, group, digest, comment, actor, now, items, reference);
-        if (WithPolicy(run, verdict, now, command).Events.Any(e => e is RunQueued)) await RequireFree(run.Service, run.Environment, run.Plan.Purpose, ct);
+        if (approve && WithPolicy(run, verdict, now, command).Events.Any(e => e is RunQueued)) await RequireFree(run.Service, run.Environment, run.Plan.Purpose, ct, run.Id);
         var decided = (await journal.ExecuteBoth(Streams.Runs, id, s => WithPolicy(s, verdict, now, command),
-            Streams.Incidents, run.IncidentId, (s, r) => StillMeant(s, run, r) ?? Reopened(s, r, actor.Person, now), actor.Person, now, ct)).First;
+            Streams.Incidents, run.IncidentId, (s, r) => StillMeant(s, r) ?? Reopened(s, r, actor.Person, now), actor.Person, now, ct)).First;
         await door.WakeWhenLive(decided, ct);
         return decided;
     }
@@ -43,11 +43,11 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
     {
         actor.Require(Permission.Command);
         var run = await door.Get(actor, id, ct);
-        var verdict = run.Status == RunStatus.AwaitingApproval ? await PolicyNow(run, ct) : run.Policy;
+        var verdict = await PolicyBefore(run, ct);
         var now = time.GetUtcNow();
-        if (run.Status == RunStatus.AwaitingApproval) await RequireFree(run.Service, run.Environment, run.Plan.Purpose, ct);
+        if (run.Status != RunStatus.Finished) await RequireFree(run.Service, run.Environment, run.Plan.Purpose, ct, run.Id);
         var broken = (await journal.ExecuteBoth(Streams.Runs, id, s => WithPolicy(s, verdict, now, new BreakGlass(reason, digest, actor.Person, now)),
-            Streams.Incidents, run.IncidentId, (s, r) => StillMeant(s, run, r) ?? (r.Glass is { } g ? IncidentDecider.Decide(s, new OweReview(id, run.Plan.Title, g.Reason, g.ReviewBy, actor.Person, now)) : Decision.Accept()), actor.Person, now, ct)).First;
+            Streams.Incidents, run.IncidentId, (s, r) => StillMeant(s, r) ?? (r.Glass is { } g ? IncidentDecider.Decide(s, new OweReview(id, run.Plan.Title, g.Reason, g.ReviewBy, actor.Person, now)) : Decision.Accept()), actor.Person, now, ct)).First;
         await door.WakeWhenLive(broken, ct);
         return broken;
     }
@@ -61,6 +61,9 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
         return policies.For(await policies.All(ct), facts);
     }
 
+    /// <summary>The policies of this moment, for whatever has not begun, approved or not: the verdict that the run holds may be days old.</summary>
+    private async Task<PolicyVerdict?> PolicyBefore(Run run, CancellationToken ct) => run is { Epoch: 0, Status: not RunStatus.Finished } ? await PolicyNow(run, ct) : null;
+
     /// <summary>The run of the same plan in the same place that was carried out last; null when this is the first.</summary>
     public async Task<Run?> LastApproved(Actor actor, Run run, CancellationToken ct = default)
     {
@@ -72,7 +75,16 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
     internal async Task Recheck(string id, CancellationToken ct)
     {
         var run = (await journal.Load(Streams.Runs, id, ct)).State;
-        if (!run.Exists || run.Epoch > 0 || run.DryRun || run.Glass is not null || run.Status is not (RunStatus.Queued or RunStatus.Running)) return;
+        if (!run.Exists || run.Epoch > 0 || run.DryRun || run.Status is not (RunStatus.Queued or RunStatus.Running)) return;
+        var at = time.GetUtcNow();
+        var incident = (await journal.Load(Streams.Incidents, run.IncidentId, ct)).State;
+        if (incident.ResolvedAt > run.RequestedAt)
+        {
+            var over = new CallOffRun($"Incident {incident.Number} was resolved before it began. If it is needed all the same, ask anew.", at);
+            await journal.ExecuteBoth(Streams.Runs, id, s => RunDecider.Decide(s, over), Streams.Incidents, run.IncidentId, (s, r) => Reopened(s, r, Person.Console, at), Person.Console, at, ct);
+            return;
+        }
+        if (run.Glass is not null) return;
         var verdict = await PolicyNow(run, ct);
         var now = time.GetUtcNow();
         if (RunDecider.Decide(run, new RefreshPolicy(verdict, now)).Events.Count > 0)
@@ -96,8 +108,10 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
     }
 
     /// <summary>The policies of this moment first, then the command, in one append.</summary>
-    private static Decision WithPolicy(Run s, PolicyVerdict verdict, DateTimeOffset now, RunCommand command)
+    /// <param name="verdict">Null when something has begun: what began is not called back.</param>
+    private static Decision WithPolicy(Run s, PolicyVerdict? verdict, DateTimeOffset now, RunCommand command)
     {
+        if (verdict is null) return RunDecider.Decide(s, command);
         var refreshed = RunDecider.Decide(s, new RefreshPolicy(verdict, now));
         if (!s.Exists || refreshed.Refusal is not null) return RunDecider.Decide(s, command);
         var after = refreshed.Events.Aggregate(s, Run.Apply);
@@ -106,17 +120,18 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
     }
 
     /// <exception cref="RefusedException">Another run works there.</exception>
-    internal async Task RequireFree(string service, string environment, PlanPurpose purpose, CancellationToken ct)
+    /// <param name="except">The run that asks: it may hold the place itself.</param>
+    internal async Task RequireFree(string service, string environment, PlanPurpose purpose, CancellationToken ct, string? except = null)
     {
         // The database has the last word; this one has the better sentence.
-        if (await rows.AtWork(service, environment, purpose, ct) is { } working) throw Taken(working);
+        if (await rows.AtWork(service, environment, purpose, ct) is { } working && working.Id != except) throw Taken(working);
     }
 
     internal static RefusedException Taken(RunRow working) => new(RefusalKind.Conflict,
-        $"'{working.Title}', asked for by {working.RequestedBy}, works on {working.Service} in {working.Environment} already; wait for its end, or abort it first.");
+        $"'{working.Title}', asked for by {working.RequestedBy}, {(working.StartedAt is null ? "is about to start on" : "works on")} {working.Service} in {working.Environment} already; wait for its end, or abort it first.");
 
     /// <summary>A refusal when the incident was over before the run could start: what was asked for then is not what is wrong now.</summary>
-    private static Decision? StillMeant(Incident s, Run before, Run after) => before.ApprovedAt is null && after.Status == RunStatus.Queued && s.ResolvedAt > after.RequestedAt
+    private static Decision? StillMeant(Incident s, Run run) => run is { Status: RunStatus.Queued, Epoch: 0 } && s.ResolvedAt > run.RequestedAt
         ? Decision.Conflict($"Incident {s.Number} was resolved after this was asked for. If it is needed all the same, ask anew.") : null;
 
     /// <summary>What was decided by asking is open again when the answer is no, or none.</summary>

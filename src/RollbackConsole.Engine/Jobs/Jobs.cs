@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Quartz;
+using RollbackConsole.Domain.Journal;
 using RollbackConsole.Engine.Approvals;
 using RollbackConsole.Engine.Runs;
 
@@ -52,6 +53,10 @@ public sealed class RunJob(RunExecutor executor, ApprovalDesk approvals, ILogger
             await executor.Execute(run, cancellationToken);
             // A job that ends by cancellation is handed back: another node fires it, or this one when it starts again.
             cancellationToken.ThrowIfCancellationRequested();
+        }
+        catch (RefusedException e)
+        {
+            log.LogInformation("Run {Run} does not start now: {Reason}", run, e.Message);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

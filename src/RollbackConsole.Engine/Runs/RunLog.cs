@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using RollbackConsole.Steps;
 using RollbackConsole.Steps.Secrets;
+using RollbackConsole.Store;
 using RollbackConsole.Store.Runs;
 
 namespace RollbackConsole.Engine.Runs;
@@ -108,7 +109,7 @@ public sealed class RunLog : IRunLog
                 if (await _lines.Last(_run, _lost) == batch[^1].Seq) return;
                 throw new LeaseLostException(_run);
             }
-            catch (NpgsqlException e) when (e is not PostgresException || e.IsTransient || e.SqlState?.StartsWith("57", StringComparison.Ordinal) == true)
+            catch (NpgsqlException e) when (StoreSetup.IsAway(e))
             {
                 _log.LogWarning("Lines of run {Run} wait for PostgreSQL: {Reason}", _run, e.Message);
                 await Task.Delay(pause, _time, _lost);

@@ -55,10 +55,18 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
         if (refusal is not null) throw new RefusedException(refusal);
         var digest = RunDigest.Of(plan.Digest, values, incident.Service, incident.Environment, dryRun: false);
         // What is under way or asked for exactly so is what is meant: a second press must not become a second rollback. Anything else is another one, and says so.
-        var run = await Same(actor, incident, plan, digest, ct) ?? await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
-        if (run.Status == RunStatus.AwaitingApproval && run.Policy.BreakGlass) return await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct);
-        // Nothing was left to approve, only a window to wait for; an emergency does not.
-        return run.WaitsForWindow(time.GetUtcNow()) && run.Policy.BreakGlass ? await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct) : run;
+        if (await Same(actor, incident, plan, digest, ct) is { } same) return await AtOnce(actor, same, reason, ct);
+        var run = await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
+        try
+        {
+            return await AtOnce(actor, run, reason, ct);
+        }
+        catch (RefusedException e) when (e.Refusal.Kind == RefusalKind.Conflict)
+        {
+            // Somebody was quicker between the look and the start: nothing of this press may be left to start later.
+            await approvals.Decide(actor, run.Id, approve: false, null, run.Digest, e.Refusal.Reason, ct);
+            return await Same(actor, incident, plan, digest, ct) ?? throw new RefusedException(e.Refusal);
+        }
     }
 
     /// <summary>The plan behind the emergency buttons of a service; null when nobody wrote one.</summary>
@@ -67,6 +75,10 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
         actor.Require(Permission.See);
         return (await plans.For(service, ct)).Where(p => p.Plan.Purpose == purpose && p.Plan.Service == service).OrderBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault();
     }
+
+    /// <summary>Neither approvals nor a maintenance window hold an emergency up, where the policy lets a commander start it alone.</summary>
+    private async Task<Run> AtOnce(Actor actor, Run run, string reason, CancellationToken ct) =>
+        run.Policy.BreakGlass && (run.Status == RunStatus.AwaitingApproval || run.WaitsForWindow(time.GetUtcNow())) ? await approvals.BreakGlass(actor, run.Id, run.Digest, reason, ct) : run;
 
     private async Task<Run?> Same(Actor actor, Incident incident, PlanVersion plan, string digest, CancellationToken ct)
     {

@@ -4,6 +4,7 @@ using Npgsql;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Runs;
+using RollbackConsole.Store;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
 
@@ -216,7 +217,7 @@ internal sealed class RunSession(RunSession.Parts engine, RunLease lease, string
                 await work();
                 return;
             }
-            catch (NpgsqlException e) when (e is not PostgresException || e.IsTransient || e.SqlState?.StartsWith("57", StringComparison.Ordinal) == true)
+            catch (NpgsqlException e) when (StoreSetup.IsAway(e))
             {
                 engine.Log.LogWarning("Run {Run} waits for PostgreSQL: {Reason}", runId, e.Message);
                 await Task.Delay(pause, engine.Time, stop);

@@ -17,12 +17,12 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
 
     public async Task<(ProbeFinding Finding, string Summary)> Probe(Run run, Incident incident, StepState step, IStepLog lines, CancellationToken stop)
     {
-        secrets.Learn();
         using var timeout = new CancellationTokenSource(step.Step.Probe?.Timeout ?? ProbeTimeout, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
         (ProbeFinding Finding, string Summary) found;
         try
         {
+            secrets.Learn();
             found = step.Step.Probe is { } probe ? await ProbeByStep(run, incident, step with { Step = probe with { Id = step.Step.Id } }, lines, any.Token)
                 : await ((IStepProbe)kinds.Find(step.Step.Uses)!).Probe(await Call(run, incident, step, lines, Never, kinds.Find(step.Step.Uses)!, any.Token), any.Token);
         }
@@ -48,12 +48,12 @@ public sealed class StepRunner(StepKinds kinds, Templates templates, ISecrets se
 
     public async Task<StepResult> Run(Run run, Incident incident, StepState step, IStepLog lines, Task<StepConfirmed> confirmation, CancellationToken abort, CancellationToken stop)
     {
-        if (!run.DryRun) secrets.Learn();
         using var timeout = new CancellationTokenSource(step.Step.Timeout, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, abort, stop);
         StepResult result;
         try
         {
+            if (!run.DryRun) secrets.Learn();
             result = await Attempt(run, incident, step, lines, confirmation, any.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -7,6 +7,7 @@ using RollbackConsole.Domain.Severity;
 using RollbackConsole.Domain.Signals;
 using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Engine.Severity;
+using RollbackConsole.Store;
 using RollbackConsole.Store.Incidents;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Signals;
@@ -63,7 +64,7 @@ public sealed class AlertWorker(
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        await using (var turn = new NpgsqlCommand("select pg_try_advisory_xact_lock(720201)", connection, transaction))
+        await using (var turn = new NpgsqlCommand(StoreSetup.HoldTurn + "select pg_try_advisory_xact_lock(720201)", connection, transaction))
             if (!(bool)(await turn.ExecuteScalarAsync(ct))!) return false;
         var waiting = await rows.Waiting(MostAtOnce, ct);
         var done = 0;

@@ -3,6 +3,7 @@ using Npgsql;
 using RollbackConsole.Domain.Incidents;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine.Incidents;
+using RollbackConsole.Store;
 using RollbackConsole.Store.Incidents;
 
 namespace RollbackConsole.Engine.Signals;
@@ -34,6 +35,8 @@ public sealed class IncidentOpener(IncidentRows incidents, IncidentDesk desk, Au
         // Nodes and requests take turns for one service, so that a storm opens one incident.
         await using var connection = await source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
+        // Parameters and several statements do not go together: the wait for the turn is a second command.
+        await using (var hold = new NpgsqlCommand(StoreSetup.HoldTurn, connection, transaction)) await hold.ExecuteNonQueryAsync(ct);
         await using (var turn = new NpgsqlCommand("select pg_advisory_xact_lock(720200, hashtext($1))", connection, transaction) { Parameters = { new() { Value = service + "\n" + environment } } })
             await turn.ExecuteNonQueryAsync(ct);
         Incident incident;

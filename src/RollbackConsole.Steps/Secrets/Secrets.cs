@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace RollbackConsole.Steps.Secrets;
 
@@ -26,7 +27,7 @@ public sealed class SecretProviders(SettingsSecrets settings, FolderSecrets fold
 }
 
 /// <summary>Secrets from a folder with one file for each, as orchestrators mount them. Read at every use: a rotated secret counts at once.</summary>
-public sealed class FolderSecrets(IConfiguration settings, SecretMask mask) : ISecrets
+public sealed class FolderSecrets(IConfiguration settings, SecretMask mask, ILogger<FolderSecrets> log) : ISecrets
 {
     /// <summary>Bytes; a larger file is no secret but a mistake.</summary>
     private const int Largest = 64 * 1024;
@@ -41,19 +42,44 @@ public sealed class FolderSecrets(IConfiguration settings, SecretMask mask) : IS
         if (settings["Steps:SecretsFolder"] is not { Length: > 0 } folder || !Directory.Exists(folder)) return;
         var changed = Directory.GetLastWriteTimeUtc(folder);
         if (_learned.Changed == changed && Stopwatch.GetElapsedTime(_learned.Read) < ReadAgain) return;
-        foreach (var file in Directory.EnumerateFiles(folder)) Find(Path.GetFileName(file));
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(folder)) Learn(Path.GetFileName(file));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("The folder of secrets could not be read: {Reason}", e.Message);
+        }
         _learned = (changed, Stopwatch.GetTimestamp());
     }
 
+    private void Learn(string name)
+    {
+        try
+        {
+            if (Read(name) is { } value) mask.Learn(value);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Replaced at this very moment, or not for us: whoever uses it is told then.
+            log.LogWarning("The secret {Name} could not be read: {Reason}", name, e.Message);
+        }
+    }
+
     public string? Find(string name)
+    {
+        var value = Read(name);
+        if (value is not null) mask.Add(value);
+        return value;
+    }
+
+    private string? Read(string name)
     {
         // A name is one file of the folder, never a way out of it.
         if (settings["Steps:SecretsFolder"] is not { Length: > 0 } folder || name.Length == 0 || name[0] == '.' || name.Any(c => !(char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))) return null;
         var file = new FileInfo(Path.Combine(folder, name));
         if (!file.Exists || file.Length > Largest) return null;
-        var value = File.ReadAllText(file.FullName).TrimEnd('\r', '\n');
-        mask.Add(value);
-        return value;
+        return File.ReadAllText(file.FullName).TrimEnd('\r', '\n');
     }
 }
 
@@ -62,7 +88,8 @@ public sealed class SettingsSecrets(IConfiguration settings, SecretMask mask) : 
 {
     public void Learn()
     {
-        foreach (var secret in settings.GetSection("Secrets").GetChildren()) Find(secret.Key);
+        foreach (var secret in settings.GetSection("Secrets").GetChildren())
+            if (secret.Value is { } value) mask.Learn(value);
     }
 
     public string? Find(string name)

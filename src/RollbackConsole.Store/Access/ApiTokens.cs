@@ -48,8 +48,9 @@ public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
             await using var used = source.Command("update api_tokens set last_used_at = $2, last_used_from = $3 where id = $1", t.Id, now, from);
             await used.ExecuteNonQueryAsync(ct);
         }
-        // What the owner has lost, the token has lost.
-        return new Actor(t.Id, t.Name, ownersRoles is null ? t.Roles : [.. t.Roles.Intersect(ownersRoles, StringComparer.Ordinal)], ownersGroups is null ? t.Groups : [.. t.Groups.Intersect(ownersGroups, StringComparer.Ordinal)]) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
+        // What the owner has lost, the token has lost; and a wall around one of them is around both.
+        if ((ownersGroups is null ? t.Groups : TenantGroups.Both(t.Groups, ownersGroups)) is not { } groups) return null;
+        return new Actor(t.Id, t.Name, ownersRoles is null ? t.Roles : [.. t.Roles.Intersect(ownersRoles, StringComparer.Ordinal)], groups) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
     }
 
     /// <summary>Is a token that was shown earlier still good?</summary>

@@ -58,7 +58,8 @@ public sealed class Outbox(NpgsqlDataSource source)
         {
             var (word, at) = e switch
             {
-                StepStarted t when s.Find(t.Step)?.Step.Uses == Gates.Kind => ($"run-gate-{t.Step}-{t.Attempt}", t.At),
+                // A change of nodes asks nobody twice: what interrupts an attempt is taken off its number.
+                StepStarted t when s.Find(t.Step) is { Step.Uses: Gates.Kind } gate => ($"run-gate-{t.Step}-{t.Attempt - gate.Interruptions}", t.At),
                 RunRequested r => ("run-requested", r.At),
                 GlassBroken g => ("run-without-approval", g.At),
                 EmergencyStarted x => ("run-emergency", x.At),
@@ -70,7 +71,7 @@ public sealed class Outbox(NpgsqlDataSource source)
                 yield return Insert($"{s.Id}-{word}-{channel}", s.IncidentId, $"channel {channel}", channel, at, new
                 {
                     Kind = e is StepStarted ? "run-gate" : word,
-                    WaitsFor = e is StepStarted gate ? Gates.Requirement(s.Find(gate.Step)!.Step).Who : null,
+                    WaitsFor = e is StepStarted asks ? Gates.Requirement(s.Find(asks.Step)!.Step).Who : null,
                     Run = new { s.Id, Plan = s.Plan.Name, s.Plan.Title, s.Service, s.Environment, s.Reason, By = s.RequestedBy!.Name, s.Status, s.Outcome, s.Summary, Path = "/runs/" + s.Id },
                     At = at,
                 });

@@ -76,6 +76,7 @@ public sealed class EventJournal(NpgsqlDataSource source)
             var second = Accepted(decide2(two.State, first.Aggregate(one.State, kind1.Apply)));
             try
             {
+                if (first.Count == 0 && second.Count == 0) return (one.State, two.State);
                 var (after1, after2) = await AppendBoth(kind1, id1, one, first, kind2, id2, two, second, actor, time, ct);
                 return (after1.State, after2.State);
             }
@@ -93,10 +94,11 @@ public sealed class EventJournal(NpgsqlDataSource source)
     public async Task<(Loaded<T1> First, Loaded<T2> Second)> AppendBoth<T1, T2>(StreamKind<T1> kind1, string id1, Loaded<T1> at1, IReadOnlyList<IEvent> events1,
         StreamKind<T2> kind2, string id2, Loaded<T2> at2, IReadOnlyList<IEvent> events2, Person actor, DateTimeOffset time, CancellationToken ct = default)
     {
+        // Also where nothing is added the version is held against the stream: what was decided rests on both.
         await using var batch = source.CreateBatch();
-        var after1 = events1.Count == 0 ? at1 : Add(batch, kind1, id1, at1, events1, actor, time);
-        var after2 = events2.Count == 0 ? at2 : Add(batch, kind2, id2, at2, events2, actor, time);
-        if (batch.BatchCommands.Count > 0) await Send(batch, ct);
+        var after1 = Add(batch, kind1, id1, at1, events1, actor, time);
+        var after2 = Add(batch, kind2, id2, at2, events2, actor, time);
+        await Send(batch, ct);
         return (after1, after2);
     }
 
@@ -111,7 +113,8 @@ public sealed class EventJournal(NpgsqlDataSource source)
         append.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. events.Select(EventKinds.KindOf)] });
         append.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. events.Select(e => JsonText.WithoutZero(EventKinds.ToJson(e)))], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         batch.BatchCommands.Add(append);
-        foreach (var command in kind.Project(next, events)) batch.BatchCommands.Add(command);
+        if (events.Count > 0)
+            foreach (var command in kind.Project(next, events)) batch.BatchCommands.Add(command);
         return new Loaded<TState>(next, at.Version + events.Count);
     }
 
@@ -127,7 +130,7 @@ public sealed class EventJournal(NpgsqlDataSource source)
         }
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: Runs.RunRows.TargetTaken })
         {
-            throw new RefusedException(RefusalKind.Conflict, "Another run works on this service in this environment; wait for its end, or abort it first.");
+            throw new RefusedException(RefusalKind.Conflict, "Another run works on this service in this environment, or is about to; wait for its end, or abort it first.");
         }
     }
 

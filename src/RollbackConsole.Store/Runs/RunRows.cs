@@ -31,8 +31,10 @@ public sealed class RunRows(NpgsqlDataSource source)
             works_on = case when $25 then coalesce(excluded.works_on, runs.works_on) end
         """, s.Id, s.IncidentId, s.Plan.Name, s.PlanVersion, s.Plan.Title, s.Service, s.Environment, s.DryRun, Sql.Name(s.Status),
         s.Outcome is { } o ? Sql.Name(o) : null, s.Summary, s.RequestedBy!.Name, s.RequestedAt, s.StartedAt, s.FinishedAt,
-        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status != RunStatus.Finished ? s.ExpiresAt : null, s.Claim?.By.Name, s.Claim?.At,
+        s.Steps.Length, s.Steps.Count(x => x.Done), s.Node, s.Status != RunStatus.Finished ? s.ExpiresAt : null, Claim(s)?.By.Name, Claim(s)?.At,
         Missing(s), s.NotBefore, starts && s is { Live: true, DryRun: false } ? Target(s.Service, s.Environment, s.Plan.Purpose) : null, s.Live);
+
+    private static ApprovalClaimed? Claim(Run s) => s.Claim is { } held ? RunDecider.ClaimOf(s, held.At) : null;
 
     /// <summary>Whose word the run waits for: before it starts, or at its open gates.</summary>
     private static string? Missing(Run s)
@@ -42,11 +44,11 @@ public sealed class RunRows(NpgsqlDataSource source)
     }
 
     /// <summary>An emergency does not wait for the rollback that it is to end, and the other way round.</summary>
-    private static string Target(string service, string environment, Domain.Plans.PlanPurpose purpose) => $"{purpose} {environment} {service}";
+    private static string Target(string service, string environment, Domain.Plans.PlanPurpose purpose) => $"{Sql.Name(purpose)} {environment} {service}";
 
     /// <summary>The real run that works, or is about to, on a target; null when none does.</summary>
     public async Task<RunRow?> AtWork(string service, string environment, Domain.Plans.PlanPurpose purpose, CancellationToken ct = default) =>
-        (await source.Command($"select {Columns} from runs where works_on = $1", Target(service, environment, purpose)).List(Read, ct)).FirstOrDefault();
+        (await source.Command($"select {Columns} from runs where works_on = $1 and status not in ('awaitingApproval', 'finished')", Target(service, environment, purpose)).List(Read, ct)).FirstOrDefault();
 
     /// <summary>Real runs of an incident that have not come to their end.</summary>
     public Task<List<RunRow>> Unfinished(string incident, CancellationToken ct = default) =>

@@ -81,7 +81,8 @@ public static class AccessSetup
         principal.FindFirstValue(ClaimTypes.NameIdentifier) ?? "",
         principal.Identity?.Name ?? "",
         [.. principal.FindAll(ClaimTypes.Role).Select(c => c.Value)],
-        [.. principal.FindAll(GroupClaim).Select(c => c.Value)])
+        // What a provider calls a group is a group, even when it is called like a role.
+        [.. principal.FindAll(GroupClaim).Select(c => c.Value).Except(Role.All, StringComparer.Ordinal)])
     {
         From = principal.FindFirstValue(SessionCookies.FromClaim),
         Owner = principal.FindFirstValue(OwnerClaim),

@@ -30,6 +30,7 @@ public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiToken
     {
         ct.ThrowIfCancellationRequested();
         var account = await users.FindByNameAsync(name) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{name}'.", field);
+        if (account.Disabled) throw new RefusedException(RefusalKind.Invalid, $"{name} cannot sign in any more.", field);
         return account.Roles.Any(r => Domain.Access.Access.Allows(r, needs))
             ? new Person(account.Id, account.UserName!)
             : throw new RefusedException(RefusalKind.Invalid, $"{name} has none of the roles {string.Join(", ", Domain.Access.Access.RolesFor(needs))}.", field);
@@ -40,7 +41,7 @@ public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiToken
     {
         var roles = Domain.Access.Access.RolesFor(may);
         return [.. (await Microsoft.EntityFrameworkCore.EntityFrameworkQueryableExtensions.ToListAsync(users.Users.OrderBy(u => u.UserName)))
-            .Where(u => u.Roles.Any(r => roles.Contains(r, StringComparer.Ordinal))).Select(u => new Person(u.Id, u.UserName!))];
+            .Where(u => !u.Disabled && u.Roles.Any(r => roles.Contains(r, StringComparer.Ordinal))).Select(u => new Person(u.Id, u.UserName!))];
     }
 
     /// <summary>The token; it is shown now and never again.</summary>
@@ -60,7 +61,7 @@ public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiToken
         {
             var whose = await users.FindByNameAsync(owner) ?? throw new RefusedException(RefusalKind.Invalid, $"There is no account '{owner}'.", "owner");
             // It could do nothing with it: at every call a token has at most what its owner has then.
-            if (roles.Except(whose.Roles, StringComparer.Ordinal).Concat(groups.Except(whose.Groups, StringComparer.Ordinal)).ToList() is { Count: > 0 } more)
+            if (roles.Except(whose.Roles, StringComparer.Ordinal).Concat(groups.Where(g => !TenantGroups.Limits(g) || whose.Groups.Exists(TenantGroups.Limits)).Except(whose.Groups, StringComparer.Ordinal)).ToList() is { Count: > 0 } more)
                 throw new RefusedException(RefusalKind.Invalid, $"{owner} has not {string.Join(", ", more)}; a token of theirs cannot have it.", "owner");
             ownerId = whose.Id;
         }
@@ -140,10 +141,15 @@ public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiToken
     {
         var account = await Administered(by, id);
         if (await IsFromOutside(account)) throw new RefusedException(RefusalKind.Conflict, $"{account.UserName} comes in by the single sign-on; their password is not kept here.");
+        if (by.Id == id) throw new RefusedException(RefusalKind.Conflict, "Change your own password under your name; this would sign you out before you have read the new one.");
         var password = RandomPassword();
-        Succeed(await users.ResetPasswordAsync(account, await users.GeneratePasswordResetTokenAsync(account), password));
-        Succeed(await users.SetLockoutEndDateAsync(account, account.Disabled ? account.LockoutEnd : null));
-        Succeed(await users.ResetAccessFailedCountAsync(account));
+        await using (var all = await db.Database.BeginTransactionAsync())
+        {
+            Succeed(await users.ResetPasswordAsync(account, await users.GeneratePasswordResetTokenAsync(account), password));
+            Succeed(await users.SetLockoutEndDateAsync(account, account.Disabled ? account.LockoutEnd : null));
+            Succeed(await users.ResetAccessFailedCountAsync(account));
+            await all.CommitAsync();
+        }
         await EndSessions(by, id, null);
         await Changed(by, account, "was given a new one-time password");
         return password;
@@ -155,9 +161,13 @@ public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiToken
         var account = await Administered(by, id);
         var passkeys = await users.GetPasskeysAsync(account);
         if (!account.TwoFactorEnabled && passkeys.Count == 0) throw new RefusedException(RefusalKind.Conflict, $"{account.UserName} has neither a second factor nor a passkey.");
-        Succeed(await users.SetTwoFactorEnabledAsync(account, false));
-        Succeed(await users.ResetAuthenticatorKeyAsync(account));
-        foreach (var passkey in passkeys) Succeed(await users.RemovePasskeyAsync(account, passkey.CredentialId));
+        await using (var all = await db.Database.BeginTransactionAsync())
+        {
+            Succeed(await users.SetTwoFactorEnabledAsync(account, false));
+            Succeed(await users.ResetAuthenticatorKeyAsync(account));
+            foreach (var passkey in passkeys) Succeed(await users.RemovePasskeyAsync(account, passkey.CredentialId));
+            await all.CommitAsync();
+        }
         await EndSessions(by, id, null);
         await Changed(by, account, "had the second factor and all passkeys taken off");
     }
@@ -170,7 +180,8 @@ public sealed class Accounts(UserManager<Account> users, AccountsDb db, ApiToken
         if (disabled && by.Id == id) throw new RefusedException(RefusalKind.Conflict, "Nobody disables their own account; another administrator has to do it.");
         if (disabled && account.Roles.Contains(Role.Admin) && !users.Users.Any(u => u.Id != id && u.Roles.Contains(Role.Admin) && (u.LockoutEnd == null || u.LockoutEnd < Account.Never)))
             throw new RefusedException(RefusalKind.Conflict, "This is the last administrator; make another one first.");
-        Succeed(await users.SetLockoutEndDateAsync(account, disabled ? Account.Never : null));
+        // One commit, and the sessions of a disabled account are none from it on.
+        account.LockoutEnd = disabled ? Account.Never : null;
         Succeed(await users.UpdateSecurityStampAsync(account));
         if (disabled) await EndSessions(by, id, null);
         await Changed(by, account, disabled ? "is disabled" : "is enabled again");

@@ -27,6 +27,8 @@ public static class SecondFactorEndpoints
     private static async Task<IResult> Second(HttpContext context, [FromForm] string? code, [FromForm] string? recovery, [FromForm] string? back, SignInManager<Account> signIn, EventJournal journal, TimeProvider time)
     {
         if (await signIn.GetTwoFactorAuthenticationUserAsync() is not { } account) return Results.LocalRedirect("/sign-in?error=again");
+        // A recovery code asks for no lock by itself; the password before it may be older than the lock.
+        if (await signIn.UserManager.IsLockedOutAsync(account)) return Results.LocalRedirect("/sign-in?error=locked");
         context.Items[SessionCookies.Method] = string.IsNullOrWhiteSpace(recovery) ? "second factor" : "recovery code";
         var result = string.IsNullOrWhiteSpace(recovery)
             ? await signIn.TwoFactorAuthenticatorSignInAsync((code ?? "").Replace(" ", "", StringComparison.Ordinal), isPersistent: false, rememberClient: false)

@@ -25,16 +25,17 @@ public static class AuditEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         app.MapGet("/health/live", () => new { Status = "live" }).ExcludeFromDescription();
-        app.MapGet("/health/ready", async (NpgsqlDataSource source, CancellationToken ct) =>
+        app.MapGet("/health/ready", async (NpgsqlDataSource source, ILogger<CheckpointWriter> log, CancellationToken ct) =>
         {
             try
             {
                 await using var command = source.CreateCommand("select coalesce(max(position), 0) from journal");
                 return Results.Json(new { Status = "ready", Journal = await command.ExecuteScalarAsync(ct) });
             }
-            catch (NpgsqlException)
+            catch (NpgsqlException e)
             {
                 // Anybody may ask: names and addresses of the database are for the log.
+                log.LogWarning("Not ready: PostgreSQL does not answer: {Reason}", e.Message);
                 return Results.Json(new { Status = "unready", Because = "PostgreSQL does not answer." }, statusCode: 503);
             }
         }).ExcludeFromDescription();
