@@ -168,6 +168,10 @@ public sealed class ApprovalTests
         Assert.Equal(RefusalKind.Conflict, refused.Kind);
         Assert.StartsWith("Approver looks at it already", refused.Reason, StringComparison.Ordinal);
         Assert.Equal(Lead.Id, run.Do(new ClaimApproval(Lead, Noon + RunDecider.ClaimLasts)).Claim!.By.Id);
+        // Whoever has given their word looks no longer.
+        var two = Asked(Needs(new ApprovalRequirement(Role.Approver, 2, true, ""))).Do(new ClaimApproval(Approver, Noon));
+        two = two.Do(new DecideApproval(true, null, two.Digest, "", Approver, Noon));
+        Assert.Equal(Lead.Id, two.Do(new ClaimApproval(Lead, Noon)).Claim!.By.Id);
         Assert.Equal(RunStatus.Queued, run.Do(new DecideApproval(true, null, run.Digest, "", Lead, Noon.AddMinutes(1))).Status);
     }
 
@@ -179,6 +183,10 @@ public sealed class ApprovalTests
         var queued = Asked(SecondPerson).With(r => r.Do(new DecideApproval(true, null, r.Digest, "", Approver, Noon)));
         Assert.Equal(RefusalKind.Conflict, queued.Refused(new DecideApproval(false, null, queued.Digest, "no", Lead, Noon)).Kind);
         Assert.Equal((RunOutcome.Rejected, Role.Approver), queued.Do(new DecideApproval(false, null, queued.Digest, "I looked again", Approver, Noon)).With(r => (r.Outcome!.Value, r.RefusedBy!.Group)));
+        // Paused before anything began, and resumed, nothing has begun either.
+        var paused = queued.Do(new PauseRun("wait", Commander.Person, Noon));
+        Assert.Equal(RunOutcome.Rejected, paused.Do(new DecideApproval(false, null, queued.Digest, "I looked again", Approver, Noon)).Outcome);
+        Assert.Equal(RunOutcome.Rejected, paused.Do(new ResumeRun("go", Commander.Person, Noon)).Do(new DecideApproval(false, null, queued.Digest, "I looked again", Approver, Noon)).Outcome);
         var started = queued.Do(new LeaseRun("n", Noon));
         Assert.Equal(RefusalKind.Conflict, started.Refused(new DecideApproval(false, null, queued.Digest, "no", Approver, Noon)).Kind);
     }

@@ -144,6 +144,47 @@ public sealed class TrustPageTests(RunningConsole console)
         (await api.PostAsync($"incidents/{incident}/close", null)).EnsureSuccessStatusCode();
     }
 
+    [Fact]
+    public async Task A_second_run_on_the_same_target_is_told_what_works_there_and_a_request_is_taken_back()
+    {
+        using var api = await console.Api("admin", "commander");
+        (await api.PutAsync("plans/busy", new StringContent("{plan: busy, title: A busy one, service: busy-api, steps: [{id: one, uses: script/run, with: {body: 'sleep 300'}}]}", System.Text.Encoding.UTF8, "text/yaml"))).EnsureSuccessStatusCode();
+        var incident = (await (await api.PostAsJsonAsync("incidents", new { title = "Busy", service = "busy-api", environment = "production", severity = "high" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        var commander = await console.SignIn("commander");
+        async Task<string> Ask()
+        {
+            await commander.GotoAsync($"{console.Address}/incidents/{incident}");
+            await commander.ClickAsync("[data-testid=request-busy]");
+            await commander.WaitForSelectorAsync("[data-testid=what-follows]:has-text('Nothing runs before its approval')");
+            await commander.FillAsync("[data-testid=reason]", "because");
+            await commander.DblClickAsync(".dialog [data-testid=confirm]");
+            await commander.WaitForURLAsync("**/runs/**");
+            return commander.Url;
+        }
+        var (first, second) = (await Ask(), await Ask());
+        Assert.NotEqual(first, second);
+        var approver = await console.SignIn("approver");
+        await approver.GotoAsync(first);
+        await approver.ClickAsync("[data-testid=approve]");
+        await approver.WaitForSelectorAsync("[data-testid=run-state]:has-text('running')");
+        // The second waits on the commander's page, which tells what works there, and is refused to the approver who is quicker than the page.
+        await commander.ReloadAsync();
+        await commander.WaitForSelectorAsync("[data-testid=working]:has-text('A busy one')");
+        await approver.GotoAsync(second);
+        await approver.ClickAsync("[data-testid=approve]");
+        await approver.WaitForSelectorAsync(".rz-notification-item-wrapper:has-text('works on busy-api in production already')");
+        await commander.FillAsync("textarea", "one is enough");
+        await commander.ClickAsync("[data-testid=take-back]");
+        await commander.WaitForSelectorAsync("[data-testid=run-state]:has-text('rejected')");
+        await commander.GotoAsync(first);
+        await commander.ClickAsync("[data-testid=abort]");
+        await commander.FillAsync(".dialog [data-testid=reason]", "it hangs");
+        await commander.ClickAsync(".dialog [data-testid=confirm]");
+        await commander.WaitForSelectorAsync("[data-testid=verdict]:has-text('Ended in the middle, look at their targets: one')");
+        await console.Quiet();
+        Assert.Empty(console.PageErrors);
+    }
+
     /// <summary>A fresh browser that has given its password.</summary>
     private async Task<IPage> Second(string name)
     {

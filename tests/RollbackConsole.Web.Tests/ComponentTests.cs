@@ -8,6 +8,8 @@ using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Domain.Severity;
 using RollbackConsole.Engine.Plans;
+using RollbackConsole.Store.Runs;
+using RollbackConsole.Web.Access;
 using RollbackConsole.Web.Approvals;
 using RollbackConsole.Web.Plans;
 using RollbackConsole.Web.Runs;
@@ -109,6 +111,52 @@ public sealed class ComponentTests : BunitContext
             Assert.Empty(panel.FindAll("[data-testid=approve]"));
             Assert.NotEmpty(panel.Find("[data-testid=cannot-approve]").TextContent);
         }
+    }
+
+    [Fact]
+    public void Whoever_fits_several_requirements_says_as_whom_they_answer()
+    {
+        var said = new List<AnswerForm.Answered>();
+        var now = PolicyVerdict.Free with { Approvals = [new(Role.Approver, 1, true, "A second pair of eyes."), new("data_architect", 1, true, "The structure changes.", Title: "Architecture")] };
+        var both = new Actor("b", "Both", [Role.Approver], ["data_architect"]);
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested()).Add(a => a.Actor, both).Add(a => a.Preview, [Preview()]).Add(a => a.Now, now).Add(a => a.OnDecide, d => { said.Add(d); return Task.FromResult(true); }));
+        panel.Find("select[data-testid=as]").Change("data_architect");
+        panel.Find("[data-testid=approve]").Click();
+        Assert.Equal("data_architect", Assert.Single(said).Group);
+        // Somebody else was the architect meanwhile: the choice does not stay where it leads nowhere, and the page says as whom the yes would count.
+        var given = Requested() with { Approvals = [new ApprovalGiven("data_architect", Requested().Digest, "", new Person("x", "X"), Noon)] };
+        panel.Render(p => p.Add(a => a.Run, given));
+        Assert.Equal("You answer as approver.", panel.Find("[data-testid=as]").TextContent);
+    }
+
+    [Fact]
+    public void A_run_that_misses_nothing_any_more_is_started_or_ended_by_a_last_word()
+    {
+        var said = new List<AnswerForm.Answered>();
+        var run = Requested() with { Approvals = [new ApprovalGiven(Role.Approver, Requested().Digest, "", new Person("x", "X"), Noon)] };
+        var other = new RunRow("run-2", "i", "p", 1, "Another rollback", "shop", "production", false, RunStatus.Running, null, "", "Somebody", Noon, Noon, null, 3, 1, "node");
+        var panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, run).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.Working, other).Add(a => a.OnDecide, d => { said.Add(d); return Task.FromResult(true); }));
+        Assert.Contains("Another rollback, asked for by Somebody, works on shop in production", panel.Find("[data-testid=working]").TextContent, StringComparison.Ordinal);
+        Assert.NotNull(panel.Find("[data-testid=complete]"));
+        panel.Find("[data-testid=approve]").Click();
+        Assert.Equal((true, null), (said[0].Approve, said[0].Group));
+        // And whoever gave the yes may take it back.
+        panel = Render<ApprovalPanel>(p => p.Add(a => a.Run, Requested() with { Approvals = [new ApprovalGiven(Role.Approver, Requested().Digest, "", Approver.Person, Noon)] })
+            .Add(a => a.Now, PolicyVerdict.Free with { Approvals = [new(Role.Approver, 2, true, "Two.")] }).Add(a => a.Actor, Approver).Add(a => a.Preview, [Preview()]).Add(a => a.OnDecide, d => { said.Add(d); return Task.FromResult(true); }));
+        panel.Find("textarea").Input("I looked again");
+        panel.Find("[data-testid=take-back]").Click();
+        Assert.Equal((false, "I looked again"), (said[1].Approve, said[1].Comment));
+    }
+
+    [Fact]
+    public void A_picture_for_a_camera_holds_exactly_its_text()
+    {
+        var drawn = Render<QrCode>(p => p.Add(q => q.Text, "otpauth://totp/one").Add(q => q.Says, "A key"));
+        using var code = QRCoder.QRCodeGenerator.GenerateQrCode("otpauth://totp/one", QRCoder.QRCodeGenerator.ECCLevel.M);
+        var dark = code.ModuleMatrix.SelectMany((row, y) => Enumerable.Range(0, row.Length).Where(x => row[x]).Select(x => $"M{x} {y}h1v1h-1z"));
+        Assert.Equal(string.Concat(dark), drawn.Find("path").GetAttribute("d"));
+        Assert.Equal("A key", drawn.Find("svg").GetAttribute("aria-label"));
+        Assert.NotEqual(drawn.Find("path").GetAttribute("d"), Render<QrCode>(p => p.Add(q => q.Text, "otpauth://totp/two").Add(q => q.Says, "A key")).Find("path").GetAttribute("d"));
     }
 
     [Fact]
