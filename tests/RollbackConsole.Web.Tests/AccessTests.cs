@@ -104,12 +104,18 @@ public sealed partial class AccessTests(TestCluster cluster)
         var owner = await Do(console, a => a.Create(SystemActor.CommandLine, "leaver", "a-long-password-1", [Role.Commander, Role.Viewer], []));
         Assert.Contains("leaver has not approver", (await Assert.ThrowsAsync<RefusedException>(() => Token(console, "t", [Role.Approver], owner: "leaver"))).Refusal.Reason, StringComparison.Ordinal);
         using var token = console.Client(await Token(console, "t", [Role.Commander], owner: "leaver"));
+        var id = (await console.Services.GetRequiredService<ApiTokens>().All()).Single(t => t.Owner == owner.Id).Id;
         var incident = new { title = "T", service = "s", environment = "production", severity = "low" };
         Assert.Equal(HttpStatusCode.Created, (await token.PostAsJsonAsync("incidents", incident)).StatusCode);
         await Do(console, a => a.SetRoles(SystemActor.CommandLine, owner.Id, [Role.Viewer], []));
         Assert.Equal(HttpStatusCode.Forbidden, (await token.PostAsJsonAsync("incidents", incident)).StatusCode);
+        // What was opened with more is closed.
+        var doorkeeper = console.Services.GetRequiredService<Doorkeeper>();
+        System.Security.Claims.ClaimsPrincipal Opened(string role) => new(new System.Security.Claims.ClaimsIdentity([new(System.Security.Claims.ClaimTypes.NameIdentifier, id), new(System.Security.Claims.ClaimTypes.Role, role)], "test"));
+        Assert.False(await doorkeeper.MayStay(Opened(Role.Commander), default));
         await Do(console, a => a.SetRoles(SystemActor.CommandLine, owner.Id, [Role.Commander], []));
         Assert.Equal(HttpStatusCode.OK, (await token.GetAsync("incidents")).StatusCode);
+        Assert.True(await doorkeeper.MayStay(Opened(Role.Commander), default));
         await Do(console, a => a.SetDisabled(SystemActor.CommandLine, owner.Id, true));
         Assert.Equal(HttpStatusCode.Unauthorized, (await token.GetAsync("incidents")).StatusCode);
         await Do(console, a => a.SetDisabled(SystemActor.CommandLine, owner.Id, false));

@@ -40,22 +40,27 @@ public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
     {
         if (token.Length > 200 || !token.StartsWith(Prefix, StringComparison.Ordinal)) return null;
         var now = time.GetUtcNow();
-        var found = await source.Command($"select {string.Join(", ", Columns.Split(", ").Select(c => "t." + c))}, a.roles, a.groups from api_tokens t left join accounts a on a.id = t.owner_id where t.hash = $1 and {Good}", Hash(token), now)
-            .List(r => (Row: Read(r), Roles: r.IsDBNull(11) ? null : r.GetFieldValue<string[]>(11), Groups: r.IsDBNull(12) ? null : r.GetFieldValue<string[]>(12)), ct);
-        if (found is not [var (t, ownersRoles, ownersGroups)]) return null;
+        if (await One("hash", Hash(token), from, now, ct) is not var (t, actor)) return null;
         if (t.LastUsedAt is not { } last || now - last > TimeSpan.FromMinutes(1) || t.LastUsedFrom != from)
         {
             await using var used = source.Command("update api_tokens set last_used_at = $2, last_used_from = $3 where id = $1", t.Id, now, from);
             await used.ExecuteNonQueryAsync(ct);
         }
-        // What the owner has lost, the token has lost; and a wall around one of them is around both.
-        if ((ownersGroups is null ? t.Groups : TenantGroups.Both(t.Groups, ownersGroups)) is not { } groups) return null;
-        return new Actor(t.Id, t.Name, ownersRoles is null ? t.Roles : [.. t.Roles.Intersect(ownersRoles, StringComparer.Ordinal)], groups) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] };
+        return actor;
     }
 
-    /// <summary>Is a token that was shown earlier still good?</summary>
-    public async Task<bool> IsGood(string id, CancellationToken ct) =>
-        (await source.Command($"select 1 from api_tokens t left join accounts a on a.id = t.owner_id where t.id = $1 and {Good}", id, time.GetUtcNow()).List(_ => true, ct)).Count > 0;
+    /// <summary>What the holder of a token that was shown earlier may do now; null when it is not good any more.</summary>
+    public async Task<Actor?> Now(string id, CancellationToken ct) => (await One("id", id, "", time.GetUtcNow(), ct))?.Actor;
+
+    private async Task<(TokenRow Row, Actor Actor)?> One(string column, string value, string from, DateTimeOffset now, CancellationToken ct)
+    {
+        var found = await source.Command($"select {string.Join(", ", Columns.Split(", ").Select(c => "t." + c))}, a.roles, a.groups from api_tokens t left join accounts a on a.id = t.owner_id where t.{column} = $1 and {Good}", value, now)
+            .List(r => (Row: Read(r), Roles: r.IsDBNull(11) ? null : r.GetFieldValue<string[]>(11), Groups: r.IsDBNull(12) ? null : r.GetFieldValue<string[]>(12)), ct);
+        if (found is not [var (t, ownersRoles, ownersGroups)]) return null;
+        // What the owner has lost, the token has lost; and a wall around one of them is around both.
+        if ((ownersGroups is null ? t.Groups : TenantGroups.Both(t.Groups, ownersGroups)) is not { } groups) return null;
+        return (t, new Actor(t.Id, t.Name, ownersRoles is null ? t.Roles : [.. t.Roles.Intersect(ownersRoles, StringComparer.Ordinal)], groups) { Owner = t.Owner, From = from, Scope = t.Scope.Count == 0 ? null : [.. t.Scope.Select(Sql.Parse<Permission>)] });
+    }
 
     /// <summary>Every token that is not revoked, the newest first.</summary>
     public Task<List<TokenRow>> All(CancellationToken ct = default) => source.Command($"select {Columns} from api_tokens where revoked_at is null order by created_at desc limit 500").List(Read, ct);

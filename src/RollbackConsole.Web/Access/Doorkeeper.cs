@@ -13,7 +13,12 @@ public sealed class Doorkeeper(IServiceScopeFactory scopes, Sessions sessions, A
     public async Task<bool> MayStay(ClaimsPrincipal user, CancellationToken ct)
     {
         var id = user.FindFirstValue(ClaimTypes.NameIdentifier) ?? "";
-        if (id.StartsWith("token-", StringComparison.Ordinal)) return await tokens.IsGood(id, ct);
+        if (id.StartsWith("token-", StringComparison.Ordinal))
+        {
+            // A feed that was opened with more than its token has now is closed; whoever still may opens it again.
+            var opened = user.ToActor();
+            return await tokens.Now(id, ct) is { } now && opened.Roles.ToHashSet(StringComparer.Ordinal).SetEquals(now.Roles) && opened.Groups.ToHashSet(StringComparer.Ordinal).SetEquals(now.Groups.Except(Domain.Access.Role.All, StringComparer.Ordinal));
+        }
         if (user.FindFirstValue(SessionCookies.SessionClaim) is not { } session || !await sessions.IsGood(session, time.GetUtcNow(), ct)) return false;
         await using var scope = scopes.CreateAsyncScope();
         var users = scope.ServiceProvider.GetRequiredService<UserManager<Account>>();
