@@ -166,6 +166,8 @@ public sealed class TargetTests(TestCluster cluster)
             node.Requests.Emergency(new Actor($"c{n}", $"C{n}", [Role.Commander], []), incident.Id, PlanPurpose.Emergency, "shop", new Dictionary<string, string>(), "orders are lost"))));
         var id = Assert.Single(runs.Select(r => r.Id).Distinct());
         Assert.Equal(id, Assert.Single(await node.Get<RunRows>().Unfinished(incident.Id)).Id);
+        // Whatever was taken back, the decision stands: the rollback is under way.
+        Assert.False((await State(node, runs[0])).ClockRuns);
         await node.Runs.Abort(Node.Commander, id, "enough");
         await node.Finished(id);
     }

@@ -45,7 +45,7 @@ public sealed record CheckItem(ItemList List, string Item, string Text, Person B
 /// <summary>Something went so wrong that the next level is called at once, acknowledged or not.</summary>
 public sealed record CallNextLevel(string Because, Person By, DateTimeOffset At) : IncidentCommand(By, At);
 
-/// <param name="Kind"><c>requested</c>, <c>rejected</c>, <c>expired</c>, or <c>aborted</c> before it began.</param>
+/// <param name="Kind"><c>requested</c>, <c>rejected</c>, <c>expired</c>, <c>aborted</c> before it began, or <c>withdrawn</c> because another does the same.</param>
 public sealed record LinkRun(string RunId, string Plan, string Kind, string Summary, Person By, DateTimeOffset At) : IncidentCommand(By, At);
 
 /// <param name="Failure">Null when the contact was told.</param>

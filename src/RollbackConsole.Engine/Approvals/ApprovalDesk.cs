@@ -30,6 +30,15 @@ public sealed class ApprovalDesk(EventJournal journal, PolicyDesk policies, RunR
         return decided;
     }
 
+    /// <summary>Takes one's own request back if it still waits, because another run does what it was to do; what somebody has started meanwhile is theirs. The decision about the incident stands.</summary>
+    internal async Task Withdraw(Actor actor, string id, string because, CancellationToken ct)
+    {
+        var run = await door.Get(actor, id, ct);
+        var now = time.GetUtcNow();
+        await journal.ExecuteBoth(Streams.Runs, id, s => s.Status == RunStatus.AwaitingApproval ? RunDecider.Decide(s, new DecideApproval(false, null, s.Digest, because, actor, now)) : Decision.Accept(),
+            Streams.Incidents, run.IncidentId, (s, r) => r.FinishedAt == now ? IncidentDecider.Decide(s, new LinkRun(id, run.Plan.Name, "withdrawn", $"'{run.Plan.Title}' was asked for twice at once; one of the two is taken back", actor.Person, now)) : Decision.Accept(), actor.Person, now, ct);
+    }
+
     /// <summary>Says that somebody looks at the request.</summary>
     public Task<Run> Claim(Actor actor, string id, CancellationToken ct = default)
     {

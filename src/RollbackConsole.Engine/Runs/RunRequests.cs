@@ -55,19 +55,24 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
         if (refusal is not null) throw new RefusedException(refusal);
         var digest = RunDigest.Of(plan.Digest, values, incident.Service, incident.Environment, dryRun: false);
         // What is under way or asked for exactly so is what is meant: a second press must not become a second rollback. Anything else is another one, and says so.
-        if (await Same(actor, incident, plan, digest, ct) is { } same) return await AtOnce(actor, same, reason, ct);
-        var run = await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
-        try
+        for (var tries = 1; ; tries++)
         {
-            return await AtOnce(actor, run, reason, ct);
-        }
-        catch (RefusedException e) when (e.Refusal.Kind == RefusalKind.Conflict)
-        {
-            // Somebody was quicker between the look and the start: nothing of this press may be left to start later.
-            await approvals.Decide(actor, run.Id, approve: false, null, run.Digest, e.Refusal.Reason, ct);
-            return await Same(actor, incident, plan, digest, ct) ?? throw new RefusedException(e.Refusal);
+            var same = await Same(actor, incident, plan, digest, ct);
+            var run = same ?? await Request(actor, incidentId, plan.Name, plan.Version, parameters, dryRun: false, reason, ct);
+            try
+            {
+                return await AtOnce(actor, run, reason, ct);
+            }
+            catch (RefusedException e) when (e.Refusal.Kind == RefusalKind.Conflict && tries < MostTries)
+            {
+                // Somebody was quicker between the look and the start, with this very run or with another: look again, and leave nothing of this press to start later.
+                if (same is null) await approvals.Withdraw(actor, run.Id, e.Refusal.Reason, ct);
+            }
         }
     }
+
+    /// <summary>Presses of several people at one moment; whoever loses this often is told why.</summary>
+    private const int MostTries = 4;
 
     /// <summary>The plan behind the emergency buttons of a service; null when nobody wrote one.</summary>
     public async Task<PlanVersion?> EmergencyPlan(Actor actor, string service, PlanPurpose purpose, CancellationToken ct = default)
