@@ -6,6 +6,7 @@ using RollbackConsole.Domain.Plans;
 using RollbackConsole.Domain.Runs;
 using RollbackConsole.Engine.Access;
 using RollbackConsole.Engine.Approvals;
+using RollbackConsole.Engine.Incidents;
 using RollbackConsole.Engine.Plans;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Store.Runs;
@@ -13,14 +14,12 @@ using RollbackConsole.Store.Runs;
 namespace RollbackConsole.Engine.Runs;
 
 /// <summary>Asking for runs: the planned one, and the emergency that is asked for and started in one action.</summary>
-public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyDesk policies, ApprovalDesk approvals, RunRows rows, RunDoor door, TenantWall wall, TimeProvider time)
+public sealed class RunRequests(EventJournal journal, IncidentDesk incidents, PlanLibrary plans, PolicyDesk policies, ApprovalDesk approvals, RunRows rows, RunDoor door, TenantWall wall, TimeProvider time)
 {
     public async Task<Run> Request(Actor actor, string incidentId, string plan, int? version, IReadOnlyDictionary<string, string> parameters, bool dryRun, string reason, CancellationToken ct = default)
     {
         actor.Require(Permission.Respond);
-        var incident = (await journal.Load(Streams.Incidents, incidentId, ct)).State;
-        if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
-        await wall.Require(actor, incident.Service, "incident", ct);
+        var incident = await incidents.Get(actor, incidentId, ct);
         if (incident.Status == IncidentStatus.Closed) throw new RefusedException(RefusalKind.Conflict, $"Incident {incident.Number} is closed; declare a new one.");
         var found = await plans.Get(plan, version, ct);
         // A plan that is about another service works on that one, whatever the incident is called: its name is what people approve and type, and whoever may not see it cannot use it.
@@ -45,9 +44,7 @@ public sealed class RunRequests(EventJournal journal, PlanLibrary plans, PolicyD
     public async Task<Run> Emergency(Actor actor, string incidentId, PlanPurpose purpose, string confirm, IReadOnlyDictionary<string, string> parameters, string reason, CancellationToken ct = default)
     {
         actor.Require(Permission.Command);
-        var incident = (await journal.Load(Streams.Incidents, incidentId, ct)).State;
-        if (!incident.Exists) throw new RefusedException(RefusalKind.NotFound, "There is no such incident.");
-        await wall.Require(actor, incident.Service, "incident", ct);
+        var incident = await incidents.Get(actor, incidentId, ct);
         if (confirm != incident.Service) throw new RefusedException(RefusalKind.Invalid, $"Type the name of the service, {incident.Service}, to say that you mean it.", "confirm");
         var plan = await EmergencyPlan(actor, incident.Service, purpose, ct)
             ?? throw new RefusedException(RefusalKind.NotFound, $"The library has no {(purpose == PlanPurpose.Emergency ? "emergency rollback" : "circuit breaker")} for {incident.Service}.");

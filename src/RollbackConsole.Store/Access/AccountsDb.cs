@@ -16,6 +16,9 @@ public sealed class Account : IdentityUser
     /// <summary>The end of a lock that an administrator has set; one after wrong passwords ends within minutes.</summary>
     public static readonly DateTimeOffset Never = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
+    /// <summary><see cref="Disabled"/> in SQL, of accounts under the name <c>a</c>.</summary>
+    internal const string IsDisabled = "(a.lockout_end is not null and a.lockout_end >= '9000-01-01T00:00:00Z')";
+
     [System.ComponentModel.DataAnnotations.Schema.NotMapped]
     public bool Disabled => LockoutEnd >= Never;
 }

@@ -17,7 +17,7 @@ public sealed class ApiTokens(NpgsqlDataSource source, TimeProvider time)
     public const string Prefix = "rc_";
 
     /// <summary>An account whose sign-in an administrator has closed for good; a lock after wrong passwords ends by itself and is no reason to stop programs.</summary>
-    private const string Good = "t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and (t.owner_id is null or (a.id is not null and (a.lockout_end is null or a.lockout_end < '8999-01-01')))";
+    private const string Good = $"t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and (t.owner_id is null or (a.id is not null and not {Account.IsDisabled}))";
 
     private const string Columns = "id, name, roles, groups, scope, owner_id, created_at, expires_at, last_used_at, last_used_from, revoked_at";
 

@@ -22,9 +22,9 @@ public sealed class Sessions(NpgsqlDataSource source)
     /// <summary>Is the session still good? Its last use is kept to the minute.</summary>
     public async Task<bool> IsGood(string id, DateTimeOffset now, CancellationToken ct)
     {
-        var last = await source.Command("""
+        var last = await source.Command($"""
             select last_used_at from sessions s where id = $1 and ended_at is null and last_used_at > $2
-                and not exists (select 1 from accounts a where a.id = s.user_id and a.lockout_end >= '8999-01-01')
+                and not exists (select 1 from accounts a where a.id = s.user_id and {Account.IsDisabled})
             """, id, now - Lasts).List(r => r.GetFieldValue<DateTimeOffset>(0), ct);
         if (last.Count == 0) return false;
         if (now - last[0] < TimeSpan.FromMinutes(1)) return true;

@@ -1,20 +1,12 @@
 using RollbackConsole.Domain.Journal;
 using RollbackConsole.Domain.Library;
-using RollbackConsole.Domain.Plans;
-using RollbackConsole.Engine;
 using RollbackConsole.Engine.Drills;
-using RollbackConsole.Engine.Jobs;
 using RollbackConsole.Engine.Journal;
 using RollbackConsole.Engine.Library;
 using RollbackConsole.Engine.Plans;
-using RollbackConsole.Engine.Runs;
-using RollbackConsole.Steps;
-using RollbackConsole.Steps.Running;
-using RollbackConsole.Store;
 using RollbackConsole.Store.Embedded;
 using RollbackConsole.Store.Journal;
 using RollbackConsole.Web.Access;
-using RollbackConsole.Web.Drills;
 using RollbackConsole.Web.Setup;
 
 namespace RollbackConsole.Web.Cli;
@@ -49,24 +41,24 @@ public static class AdminCli
             var line = Arguments.Parse(args);
             return line.Words switch
             {
-                ["token", "create"] when line.Only("name", "role", "group", "expires", "scope", "owner") is not null => await With(async s =>
+                ["token", "create"] when line.Only("name", "role", "group", "expires", "scope", "owner") is not null => await CliHost.With(async s =>
                 {
-                    await output.WriteLineAsync(await Scoped(s, a => a.CreateToken(SystemActor.CommandLine, line.One("name"), line.Many("role"), line.Many("group"), Length(line.OneOrNull("expires")), line.Many("scope"), line.OneOrNull("owner"))));
+                    await output.WriteLineAsync(await CliHost.Scoped(s, a => a.CreateToken(SystemActor.CommandLine, line.One("name"), line.Many("role"), line.Many("group"), Length(line.OneOrNull("expires")), line.Many("scope"), line.OneOrNull("owner"))));
                     return 0;
                 }, ct),
-                ["user", "create"] when line.Only("name", "role", "group", "password") is not null => await With(async s =>
+                ["user", "create"] when line.Only("name", "role", "group", "password") is not null => await CliHost.With(async s =>
                 {
                     var password = line.OneOrNull("password") ?? Accounts.RandomPassword();
-                    await Scoped(s, a => a.Create(SystemActor.CommandLine, line.One("name"), password, line.Many("role"), line.Many("group")));
+                    await CliHost.Scoped(s, a => a.Create(SystemActor.CommandLine, line.One("name"), password, line.Many("role"), line.Many("group")));
                     if (line.OneOrNull("password") is null) await output.WriteLineAsync($"One-time password of '{line.One("name")}': {password}");
                     return 0;
                 }, ct),
-                ["user", "reset" or "reset-second-factor" or "disable" or "enable" or "unlock"] when line.Only("name") is not null => await With(async s =>
+                ["user", "reset" or "reset-second-factor" or "disable" or "enable" or "unlock"] when line.Only("name") is not null => await CliHost.With(async s =>
                 {
-                    await output.WriteLineAsync(await Scoped(s, a => Administer(a, line.Words[1], line.One("name"))));
+                    await output.WriteLineAsync(await CliHost.Scoped(s, a => Administer(a, line.Words[1], line.One("name"))));
                     return 0;
                 }, ct),
-                ["library", "import", var directory] when line.Only() is not null => await With(async s =>
+                ["library", "import", var directory] when line.Only() is not null => await CliHost.With(async s =>
                 {
                     foreach (var (name, version, digest) in await s.GetRequiredService<LibraryImport>().Import(Existing(directory), SystemActor.Library, Arrival.Put, ct))
                         await output.WriteLineAsync($"{name} version {version} {digest}");
@@ -74,13 +66,13 @@ public static class AdminCli
                 }, ct),
                 ["library", "check", var directory] when line.Only() is not null => await Check(Existing(directory), output),
                 ["plan", "preview", var file] when line.Only("set", "service", "environment") is not null => await Preview(file, line, output, ct),
-                ["drill", "run", var name] when line.Only() is not null => await With(async s =>
+                ["drill", "run", var name] when line.Only() is not null => await CliHost.With(async s =>
                 {
                     foreach (var l in await s.GetRequiredService<DrillRunner>().Run(SystemActor.CommandLine, name, ct)) await output.WriteLineAsync(l);
                     return 0;
                 }, ct),
                 ["audit", "verify"] when line.Only("file", "checkpoints", "key") is not null => await Verify(line, output, ct),
-                ["audit", "export", var file] when line.Only() is not null => await With(async s =>
+                ["audit", "export", var file] when line.Only() is not null => await CliHost.With(async s =>
                 {
                     await output.WriteLineAsync($"{await AuditFile.Export(s.GetRequiredService<EventJournal>(), file, ct)} rows written to {file}");
                     return 0;
@@ -133,7 +125,7 @@ public static class AdminCli
         if (line.OneOrNull("checkpoints") is { } path)
         {
             if (!File.Exists(path) && !Directory.Exists(path)) throw new UsageException($"--checkpoints: {path} is not there.");
-            var file = line.OneOrNull("key") ?? Path.Combine(DataDirectory(), CheckpointKey.PublicFile);
+            var file = line.OneOrNull("key") ?? Path.Combine(CliHost.DataDirectory(), CheckpointKey.PublicFile);
             if (!File.Exists(file)) throw new UsageException($"The public key {file} is not there; name it with --key.");
             using var key = CheckpointKey.ReadPublic(file);
             (checkpoints, var faults) = await CheckpointFile.Read(path, key, ct);
@@ -146,16 +138,10 @@ public static class AdminCli
         else if (line.OneOrNull("key") is not null) throw new UsageException("--key needs --checkpoints.");
         return line.OneOrNull("file") is { } export
             ? await Report(await AuditFile.Verify(export, ct, checkpoints), output)
-            : await With(async s => await Report(checkpoints is null ? await s.GetRequiredService<CheckpointWriter>().Verify(ct) : await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct, checkpoints), output), ct);
+            : await CliHost.With(async s => await Report(checkpoints is null ? await s.GetRequiredService<CheckpointWriter>().Verify(ct) : await ChainVerifier.Verify(s.GetRequiredService<EventJournal>(), ct, checkpoints), output), ct);
     }
 
     private static TimeSpan? Length(string? text) => text is null ? null : Duration.TryParse(text, out var length) ? length : throw new UsageException($"--expires {text}: write a duration such as 90d or 12h.");
-
-    private static string DataDirectory()
-    {
-        Settings(out var data);
-        return data;
-    }
 
     private static async Task<int> Report(ChainReport report, TextWriter output)
     {
@@ -165,7 +151,7 @@ public static class AdminCli
 
     private static async Task<int> Check(string directory, TextWriter output)
     {
-        await using var services = Library();
+        await using var services = CliHost.Library();
         var bad = 0;
         foreach (var reading in services.GetRequiredService<LibraryImport>().Check(directory))
         {
@@ -179,7 +165,7 @@ public static class AdminCli
 
     private static async Task<int> Preview(string file, Arguments line, TextWriter output, CancellationToken ct)
     {
-        await using var services = Library();
+        await using var services = CliHost.Library();
         var reading = services.GetRequiredService<PlanLibrary>().Read(await File.ReadAllTextAsync(file, ct));
         if (!reading.Valid) throw new InvalidDocumentException(reading.Errors);
         var values = line.Pairs("set");
@@ -194,66 +180,5 @@ public static class AdminCli
         return steps.Any(s => s.Problem is not null) ? 1 : 0;
     }
 
-    private static async Task<T> Scoped<T>(IServiceProvider services, Func<Accounts, Task<T>> work)
-    {
-        await using var scope = services.CreateAsyncScope();
-        return await work(scope.ServiceProvider.GetRequiredService<Accounts>());
-    }
-
-    /// <summary>Works on the console's database: the configured server, the cluster of a running console, or that cluster started for the moment.</summary>
-    private static async Task<int> With(Func<IServiceProvider, Task<int>> work, CancellationToken ct)
-    {
-        var settings = Settings(out var data);
-        var connection = settings.GetConnectionString("Console");
-        if (string.IsNullOrEmpty(connection)) connection = EmbeddedCluster.FindRunning(Path.Combine(data, "postgres"), "console");
-        EmbeddedCluster? started = null;
-        if (connection is null)
-        {
-            started = await EmbeddedCluster.Start(Path.Combine(data, "postgres"), "console", ct);
-            connection = started.ConnectionString;
-        }
-        try
-        {
-            await using var services = Services(settings, data, connection);
-            await StoreSetup.Migrate(services.GetRequiredService<Npgsql.NpgsqlDataSource>(), ct);
-            return await work(services);
-        }
-        finally
-        {
-            if (started is not null) await started.DisposeAsync();
-        }
-    }
-
-    private static IConfigurationRoot Settings(out string data)
-    {
-        var builder = new ConfigurationManager();
-        ConsoleHost.AddSettings(builder);
-        data = Path.GetFullPath(builder["Console:DataDirectory"] is { Length: > 0 } d ? d : ".data");
-        builder.AddInMemoryCollection(DemoTarget.Running(data));
-        SettingsCheck.Throw(builder);
-        return builder;
-    }
-
-    private static ServiceProvider Services(IConfiguration settings, string data, string connection)
-    {
-        var services = new ServiceCollection();
-        services.AddSingleton(settings).AddLogging().AddSingleton(TimeProvider.System);
-        services.Configure<TargetOptions>(settings.GetSection("Targets")).Configure<AuditOptions>(settings.GetSection("Audit")).Configure<DrillOptions>(settings.GetSection("Drills"));
-        services.AddSingleton(new EngineFolders("cli", data)).AddSingleton<IRunJobs, NoJobs>();
-        services.AddStore(connection).AddSteps().AddEngine();
-        services.AddConsoleAccess();
-        services.AddSingleton<LibraryImport>();
-        return services.BuildServiceProvider();
-    }
-
-    /// <summary>For commands that only read a file: no database is touched.</summary>
-    private static ServiceProvider Library() => Services(Settings(out var data), data, "Host=nowhere.invalid");
-
     private static string Existing(string directory) => Directory.Exists(directory) ? directory : throw new UsageException($"The folder {directory} is not there.");
-
-    /// <summary>The command line asks for no runs; the console's reconciler would find them anyway.</summary>
-    private sealed class NoJobs : IRunJobs
-    {
-        public Task Wake(string runId, CancellationToken ct) => Task.CompletedTask;
-    }
 }
